@@ -1,0 +1,1 @@
+"""Dagster assets, one module per stretch of the flow. An asset is a docstring and a call."""

@@ -1,0 +1,117 @@
+"""From published staging tables to the released marts: dbt, linkage, dbt, release.
+
+dbt runs three times because a person's id comes from linkage in between and because the
+gate on core stands before the marts. Add here: a step between layers. Keep out: SQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from orchestration import release, warehouse
+from orchestration.progress import say
+from orchestration.resources import Installation, dbt_project
+
+LINKAGE_TABLES = ("crosswalk", "person", "edge", "person_event", "run")
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt's names and metadata in Dagster's words: group = layer, owner = steward."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "reference"
+        layer = dbt_resource_props["fqn"][1]
+        return layer if layer in ("staging", "identity", "core", "panels") else "marts"
+
+
+def _run_dbt(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    dbt: DbtCliResource,
+    label: str,
+) -> Iterator[Any]:
+    """dbt build of the selected nodes, with its own log lines kept out of the terminal."""
+    settings = installation.settings
+    os.environ.update(warehouse.environment(settings))
+    os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
+    log = settings.home / "logs" / "dbt.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    say(f"dbt: {label}")
+    with log.open("a") as stream, contextlib.redirect_stdout(stream):
+        invocation = dbt.cli(["build", "--quiet"], context=context)
+        for number, event in enumerate(invocation.stream(), start=1):
+            say(f"dbt: {label} ({number} done)")
+            yield event
+
+
+def _dbt_layer(name: str, select: str, label: str) -> dg.AssetsDefinition:
+    project = dbt_project()
+
+    @dbt_assets(
+        name=name,
+        manifest=project.manifest_path,
+        project=project,
+        select=select,
+        dagster_dbt_translator=Translator(),
+    )
+    def layer(
+        context: dg.AssetExecutionContext, installation: Installation, dbt: DbtCliResource
+    ) -> Iterator[Any]:
+        yield from _run_dbt(context, installation, dbt, label)
+
+    return layer
+
+
+def dbt_layers() -> list[dg.AssetsDefinition]:
+    """The dbt project in three steps. Reads target/manifest.json; touches no database."""
+    return [
+        _dbt_layer("dbt_before_linkage", "tag:before_linkage", "staging and identity"),
+        _dbt_layer("dbt_core", "tag:core", "core"),
+        _dbt_layer("dbt_marts", "tag:marts", "panels and marts"),
+    ]
+
+
+@dg.multi_asset(
+    name="link",
+    group_name="linkage",
+    specs=[
+        dg.AssetSpec(
+            dg.AssetKey(["linkage", table]),
+            deps=[dg.AssetKey(["identity", "identity_record"])],
+            kinds={"splink", "duckdb"},
+        )
+        for table in LINKAGE_TABLES
+    ],
+)
+def link(installation: Installation) -> Iterator[dg.MaterializeResult]:
+    """Give every source record its person, the same person as last time."""
+    from orchestration import linkage
+
+    report = linkage.link(installation.settings, progress=say)
+    for table in LINKAGE_TABLES:
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(["linkage", table]), metadata=report.metadata
+        )
+
+
+def release_asset(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    @dg.asset(name="release", group_name="release", deps=marts)
+    def release_current(installation: Installation) -> dg.MaterializeResult:
+        """The schemas readers use, replaced in one transaction."""
+        return dg.MaterializeResult(
+            metadata={"schemas": ", ".join(release.flip(installation.settings))}
+        )
+
+    return release_current
+
+
+def manifest_path() -> Path:
+    return dbt_project().manifest_path

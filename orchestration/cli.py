@@ -1,0 +1,453 @@
+"""The command line, `lifecourse`: the one entry point; make targets only wrap it.
+
+Exit codes: 0 done, 1 a gate held or a check failed, 2 wrong usage, 3 the environment
+(server, disk, port) is not usable. Figures go to standard output, progress to standard
+error. Add here: a command and its words. Keep out: work; every command is a library call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orchestration import settings as settings_module
+from orchestration.errors import LifecourseError
+from orchestration.settings import Settings
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+class _Group(click.Group):
+    """Turns our errors into one line and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except LifecourseError as error:
+            click.echo(f"lifecourse: {error}", err=True)
+            context.exit(error.exit_code)
+        except OSError as error:
+            from orchestration.errors import UnusableEnvironment
+
+            click.echo(
+                f"lifecourse: {error.strerror or error}"
+                f"{f' ({error.filename})' if error.filename else ''}; check the disk and the "
+                "folder's owner, then run again.",
+                err=True,
+            )
+            context.exit(UnusableEnvironment.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lifecourse", message="%(version)s")
+def main() -> None:
+    """An integrated data system: extracts in, gated, linked, a life course out.
+
+    \b
+    Example:
+      lifecourse run --deliveries /data/from-agencies
+    """
+
+
+def _settings() -> Settings:
+    return settings_module.load()
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A spinner with the newest line on a terminal; plain milestones elsewhere.
+
+    Yields `echo`, which prints a milestone that stays.
+    """
+    from orchestration import progress
+
+    started = time.monotonic()
+
+    def milestone(text: str) -> None:
+        stamp = "" if text.startswith(" ") else f"{time.monotonic() - started:5.0f} s  "
+        click.echo(f"{stamp or ' ' * 9}{text}", err=True)
+
+    if not sys.stderr.isatty():
+        # A log wants to see the stages, not each step of them.
+        seen: set[str] = set()
+
+        def stage(text: str) -> None:
+            key = text.split("(")[0].strip()
+            if key.startswith("dbt: ") or ":" not in key:
+                if key not in seen:
+                    milestone(key)
+                seen.add(key)
+
+        with progress.listening(stage):
+            yield milestone
+        return
+
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("") as status, progress.listening(lambda text: status.update(text)):
+
+        def printed(text: str) -> None:
+            stamp = " " * 9 if text.startswith(" ") else f"{time.monotonic() - started:5.0f} s  "
+            console.print(f"{stamp}{text}", markup=False, soft_wrap=True)
+
+        yield printed
+
+
+# --- the warehouse ---------------------------------------------------------------------
+
+
+@main.command()
+@AS_JSON
+def up(as_json: bool) -> None:
+    """Start the warehouse and keep it up until `lifecourse down`."""
+    from orchestration import server, warehouse
+
+    settings = _settings()
+    if settings.database_url:
+        warehouse.connect(settings).close()
+    else:
+        server.start(settings, keep=True)
+    _status(settings, as_json)
+
+
+@main.command()
+def down() -> None:
+    """Stop the embedded warehouse. Nothing is lost."""
+    from orchestration import server
+
+    settings = _settings()
+    if settings.database_url:
+        click.echo("The warehouse is a server of your own; lifecourse does not stop it.")
+    else:
+        click.echo("stopped" if server.stop(settings) else "it was not running")
+
+
+@main.command()
+@AS_JSON
+def status(as_json: bool) -> None:
+    """Is the warehouse up, and where?"""
+    _status(_settings(), as_json)
+
+
+def _status(settings: Settings, as_json: bool) -> None:
+    from orchestration import server, warehouse
+
+    if settings.database_url:
+        with warehouse.connect(settings) as connection:
+            version = connection.execute("show server_version").fetchone()[0]
+        facts = {"state": "running", "server": "configured", "version": version}
+    else:
+        facts = server.status(settings)
+    if as_json:
+        _print_json(facts)
+        return
+    for name, value in facts.items():
+        click.echo(f"{name.replace('_', ' '):12} {value}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the warehouse. Example: lifecourse psql -c 'select count(*) from core.person'"""
+    import shutil
+    import subprocess
+
+    from orchestration import server, warehouse
+    from orchestration.errors import UnusableEnvironment
+
+    settings = _settings()
+    facts = warehouse.environment(settings)
+    program = server.binary("psql") or shutil.which("psql")
+    if not program:
+        raise UnusableEnvironment("psql is not installed; install the PostgreSQL client.")
+    variables = {
+        "PGHOST": facts["LIFECOURSE_PG_HOST"],
+        "PGPORT": facts["LIFECOURSE_PG_PORT"],
+        "PGUSER": facts["LIFECOURSE_PG_USER"],
+        "PGPASSWORD": facts["LIFECOURSE_PG_PASSWORD"],
+        "PGDATABASE": facts["LIFECOURSE_PG_DATABASE"],
+    }
+    sys.exit(
+        subprocess.run(
+            [program, *arguments], env={**os.environ, **variables}, check=False
+        ).returncode
+    )
+
+
+@main.command()
+def env() -> None:
+    """Print the variables dbt needs in your own shell: eval "$(lifecourse env)"."""
+    from orchestration import warehouse
+
+    for name, value in warehouse.environment(_settings()).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dbt(arguments: tuple[str, ...]) -> None:
+    """Run dbt on the warehouse. Example: lifecourse dbt test --select person"""
+    from orchestration import dbt as library
+
+    sys.exit(library.passthrough(_settings(), arguments))
+
+
+@main.command()
+def setup() -> None:
+    """Prepare the working folder: the dbt profile and the parsed project."""
+    from orchestration import dbt as library
+
+    settings = _settings()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    library.ensure_manifest(settings)
+
+
+# --- the main job ----------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--deliveries", type=DIRECTORY, help="Folder agencies deliver into.")
+@click.option("--agency", help="Only this agency.")
+@click.option("--through", metavar="YYYY-MM", help="No delivery later than this one.")
+@AS_JSON
+def run(deliveries: Path | None, agency: str | None, through: str | None, as_json: bool) -> None:
+    """Take in every new delivery, gate it, link it, build and release.
+
+    \b
+    Example:
+      lifecourse run --deliveries /data/from-agencies --agency k12
+    """
+    from orchestration import pipeline
+
+    settings = _settings()
+    with _progress() as echo:
+        report = pipeline.run(
+            settings, deliveries or settings.deliveries, agency=agency, through=through, echo=echo
+        )
+    if as_json:
+        _print_json(
+            {
+                "accepted": report.accepted,
+                "already_loaded": report.known,
+                "duplicates": report.duplicates,
+                "held": report.held,
+                "rejected": report.rejected,
+                "built": report.built,
+            }
+        )
+    else:
+        click.echo(pipeline.sentence(report))
+    sys.exit(report.exit_code)
+
+
+@main.command("deliveries")
+@AS_JSON
+def list_deliveries(as_json: bool) -> None:
+    """List delivered files, their status and the rules that held them."""
+    from orchestration import summary as library
+
+    rows = library.deliveries(_settings())
+    if as_json:
+        _print_json(rows)
+        return
+    click.echo(f"{'delivery':12} {'file':34} {'period':8} {'received':16} {'rows':>9}  status")
+    for row in rows:
+        name = f"{row['agency']}/{row['file']}"
+        count = "" if row["rows"] is None else f"{row['rows']:,}"
+        click.echo(
+            f"{row['delivery']:12} {name:34} {row['period']:8} {row['received'][:16]:16} "
+            f"{count:>9}  {row['status']}"
+        )
+        if row["status"] in ("held", "rejected", "duplicate") and row["reason"]:
+            click.echo(f"{'':14}{row['reason']}")
+        for rule in row["failed_rules"]:
+            click.echo(f"{'':14}- {rule['severity']}: {rule['message']}")
+
+
+@main.command()
+@AS_JSON
+def summary(as_json: bool) -> None:
+    """Rows of each published table, persons, households, spells by program."""
+    from orchestration import summary as library
+
+    facts = library.summary(_settings())
+    if as_json:
+        _print_json(facts)
+        return
+    _print_figures(facts)
+    for table, rows in facts["tables"].items():
+        click.echo(f"  {table:52} {rows:>12,}")
+
+
+def _print_figures(facts: dict[str, Any]) -> None:
+    counts = ", ".join(f"{number} {status}" for status, number in facts["deliveries"].items())
+    click.echo(f"files       {counts or 'none yet'}")
+    click.echo(f"persons     {facts['persons']:,}")
+    click.echo(f"households  {facts['households']:,}")
+    click.echo("spells      by program")
+    for program, number in facts["spells"].items():
+        click.echo(f"  {program:28} {number:>8,}")
+
+
+# --- linkage and the county ------------------------------------------------------------
+
+
+@main.group()
+def linkage() -> None:
+    """Score or train the linkage."""
+
+
+@linkage.command()
+@click.option("--truth", type=DIRECTORY, required=True, help="Folder with the truth files.")
+@AS_JSON
+def score(truth: Path, as_json: bool) -> None:
+    """Pairwise precision, recall and F1 of the person ids against a truth.
+
+    \b
+    Example:
+      lifecourse linkage score --truth .lifecourse/demo/truth
+    """
+    from orchestration import linkage as library
+
+    facts = library.score(_settings(), truth)
+    if as_json:
+        _print_json(facts)
+        return
+    for name in ("precision", "recall", "f1"):
+        click.echo(f"{name:10} {facts[name]:.4f}")
+
+
+@linkage.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def train(out: Path) -> None:
+    """Estimate a linkage model from the records in the warehouse, without any truth."""
+    from orchestration import linkage as library
+
+    with _progress():
+        library.train(_settings(), out)
+    click.echo(f"wrote {out}")
+
+
+@main.group()
+def county() -> None:
+    """Make a fictional county to try things on."""
+
+
+@county.command()
+@click.option("--persons", default=20_000, show_default=True)
+@click.option("--months", default=6, show_default=True)
+@click.option("--seed", default=2026, show_default=True)
+@click.option("--out", type=DIRECTORY, required=True)
+@click.option("--bad-delivery/--no-bad-delivery", default=True, show_default=True)
+def generate(persons: int, months: int, seed: int, out: Path, bad_delivery: bool) -> None:
+    """Write the county's deliveries to OUT/observed and the truth to OUT/truth.
+
+    \b
+    Example:
+      lifecourse county generate --persons 20000 --months 6 --seed 2026 --out /tmp/county
+    """
+    from orchestration import county as library
+    from orchestration.progress import say
+
+    with _progress():
+        library.generate(
+            out,
+            persons=persons,
+            months=months,
+            seed=seed,
+            bad_delivery=bad_delivery,
+            progress=say,
+        )
+    click.echo(f"deliveries in {out / 'observed'}, truth in {out / 'truth'}")
+
+
+# --- demo and pages --------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--persons", default=20_000, show_default=True)
+@click.option("--months", default=6, show_default=True)
+def demo(persons: int, months: int) -> None:
+    """The whole job on a fictional county, with one delivery bad on purpose."""
+    from orchestration import demo as library
+
+    settings = _settings()
+    with _progress() as echo:
+        result = library.run(settings, persons=persons, months=months, echo=echo)
+    click.echo("")
+    _print_figures(result.summary)
+    click.echo(
+        f"linkage     precision {result.score['precision']:.4f}, recall {result.score['recall']:.4f}"
+        " (pairs, against the county's truth)"
+    )
+    click.echo(f"held        {result.held_sentence}")
+    click.echo(f"untouched   {result.untouched_sentence}")
+    click.echo("")
+    for name, where in result.look_next.items():
+        click.echo(f"{name:12} {where}")
+    sys.exit(result.exit_code)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True)
+@click.option("--deliveries", type=DIRECTORY, help="Folder the UI's runs read.")
+def ui(port: int, deliveries: Path | None) -> None:
+    """Open Dagster's UI on this machine (no login: it listens on 127.0.0.1 only)."""
+    import socket
+
+    from orchestration import pipeline
+    from orchestration.errors import UnusableEnvironment
+
+    settings = _settings()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UnusableEnvironment(
+                f"Port {port} on 127.0.0.1 is taken; name another with --port."
+            ) from error
+    pipeline.prepare_ui(settings, deliveries)
+    dagster = Path(sys.executable).with_name("dagster")
+    click.echo(f"Dagster's UI: http://127.0.0.1:{port}  (Ctrl-C ends it)", err=True)
+    os.execv(
+        dagster,
+        [
+            str(dagster),
+            "dev",
+            "-m",
+            "orchestration.definitions",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "--log-level",
+            "warning",
+        ],
+    )
+
+
+@main.command()
+def docs() -> None:
+    """Make the Data Docs and the dbt docs; both open offline."""
+    from orchestration import pipeline
+
+    with _progress():
+        pages = pipeline.make_docs(_settings())
+    for name, path in pages.items():
+        click.echo(f"{name:12} {path}")

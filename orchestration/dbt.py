@@ -1,0 +1,117 @@
+"""dbt as a child process: the profile, the manifest Dagster reads, the docs site.
+
+Add here: another dbt command the product needs. Keep out: builds; Dagster runs those.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestration import warehouse
+from orchestration.errors import LifecourseError
+from orchestration.settings import Settings
+
+_PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "seeds", "macros", "tests")
+
+
+def ensure_profile(settings: Settings) -> None:
+    """Copy profiles.example.yml to profiles.yml unless there is one."""
+    profile = settings.root / "profiles.yml"
+    if not profile.exists():
+        shutil.copyfile(settings.root / "profiles.example.yml", profile)
+
+
+def project_files(settings: Settings) -> list[Path]:
+    """Every file a build depends on, in name order."""
+    found: list[Path] = []
+    for name in _PROJECT_FILES:
+        path = settings.root / name
+        if path.is_dir():
+            found += (p for p in path.rglob("*") if p.suffix in (".sql", ".yml", ".csv", ".md"))
+        elif path.exists():
+            found.append(path)
+    return sorted(found)
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """Parse the project if target/manifest.json is missing or older than a project file.
+
+    Needs no database. Raises LifecourseError with dbt's own message when it does not parse.
+    """
+    ensure_profile(settings)
+    manifest = settings.root / "target" / "manifest.json"
+    if manifest.exists():
+        made = manifest.stat().st_mtime
+        if all(path.stat().st_mtime <= made for path in project_files(settings)):
+            return manifest
+    result = _dbt(settings, ["parse", "--quiet"], needs_warehouse=False)
+    if result.returncode:
+        raise LifecourseError(
+            f"dbt cannot parse the project: {_last_lines(result)} Mend the file it names, then "
+            "run again."
+        )
+    manifest.touch()
+    return manifest
+
+
+def passthrough(settings: Settings, arguments: Sequence[str]) -> int:
+    """Run dbt with the warehouse's connection in its environment; returns its exit code."""
+    ensure_profile(settings)
+    return subprocess.run(
+        _command(arguments), env=_environment(settings, True), check=False
+    ).returncode
+
+
+def docs(settings: Settings) -> Path:
+    """The dbt docs as one file that opens offline; returns its path."""
+    target = settings.home / "dbt_docs_target"
+    result = _dbt(
+        settings,
+        ["docs", "generate", "--static", "--quiet", "--target-path", str(target)],
+        needs_warehouse=True,
+    )
+    page = target / "static_index.html"
+    if result.returncode or not page.exists():
+        raise LifecourseError(f"dbt docs were not made: {_last_lines(result)}")
+    out = settings.docs / "dbt" / "index.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(page, out)
+    return out
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [str(Path(sys.executable).with_name("dbt")), *arguments]
+
+
+def _environment(settings: Settings, needs_warehouse: bool) -> dict[str, str]:
+    extra = warehouse.environment(settings) if needs_warehouse else {}
+    return {
+        **os.environ,
+        **extra,
+        "DBT_PROFILES_DIR": str(settings.root),
+        "DBT_PROJECT_DIR": str(settings.root),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def _dbt(
+    settings: Settings, arguments: Sequence[str], *, needs_warehouse: bool
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _command(arguments),
+        env=_environment(settings, needs_warehouse),
+        cwd=settings.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _last_lines(result: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+    return " ".join(lines[-4:])

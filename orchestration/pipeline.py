@@ -1,0 +1,335 @@
+"""The main job: every new delivery in, then one build and one release.
+
+Drives Dagster's jobs in this process (a launched run costs 15-50 s more for its imports).
+Add here: the order of the main job. Keep out: what its steps do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration import dbt, landing, release, warehouse
+from orchestration.errors import LifecourseError
+from orchestration.intake import FileSet, file_sets
+from orchestration.progress import say
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+Echo = Callable[[str], None]
+
+
+@dataclass
+class RunReport:
+    """What one run did. `held` and `rejected` name files as agency/file delivery."""
+
+    accepted: int = 0
+    known: int = 0
+    duplicates: int = 0
+    held: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    built: bool = False
+    started_at: datetime | None = None  # by the warehouse's clock
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.held or self.rejected else 0
+
+
+def run(
+    settings: Settings,
+    deliveries: Path,
+    *,
+    agency: str | None = None,
+    through: str | None = None,
+    echo: Echo = lambda _: None,
+) -> RunReport:
+    """Accept what is new in `deliveries`, then build and release if anything changed.
+
+    agency: only this agency's deliveries. through: no delivery folder that sorts after this
+    name (for replaying history). Raises UsageError for a folder or agency that is not there,
+    UnusableEnvironment when another run is at work, LifecourseError when a build step failed;
+    what was published before stays.
+    """
+    contracts = landing.load_contracts(settings.contracts)
+    report = RunReport()
+    found = landing.discover(deliveries, contracts, agency=agency)
+    with warehouse.connect(settings, autocommit=True) as lock, warehouse.run_lock(lock):
+        with warehouse.connect(settings) as connection:
+            warehouse.ensure_bookkeeping(connection)
+            report.started_at = connection.execute("select clock_timestamp()").fetchone()[0]
+            landing.ensure_staging(connection, contracts)
+            connection.commit()
+            landing.recover(connection)
+            connection.commit()
+            pending = _register(
+                connection, [f for f in found if not through or f.delivery <= through], report
+            )
+            connection.commit()
+        if pending:
+            _accept(settings, deliveries, file_sets(contracts), pending, report, echo)
+        _build_if_changed(settings, report, echo)
+    return report
+
+
+def _register(
+    connection: psycopg.Connection, found: list[landing.DeliveredFile], report: RunReport
+) -> dict[str, set[tuple[str, str]]]:
+    """Enter each file in the registry; returns the (agency, publish set)s to load by delivery."""
+    pending: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for file in found:
+        registration = landing.register(connection, file)
+        if registration.known and registration.status != "received":
+            report.known += 1
+        elif registration.status == "duplicate":
+            report.duplicates += 1
+        elif registration.status == "rejected":
+            report.rejected.append(registration.reason or str(file.path.name))
+        elif registration.status == "received" and file.contract:
+            pending[file.delivery].add((file.agency, file.contract.publish_set))
+    return pending
+
+
+def _accept(
+    settings: Settings,
+    deliveries: Path,
+    sets: tuple[FileSet, ...],
+    pending: dict[str, set[tuple[str, str]]],
+    report: RunReport,
+    echo: Echo,
+) -> None:
+    """One Dagster run for each delivery folder, oldest first, so that history grows in order."""
+    say("starting Dagster")
+    import dagster as dg
+
+    from orchestration.assets.deliveries import candidate_key, delivery_partitions, staging_key
+    from orchestration.jobs import ACCEPT
+    from orchestration.resources import Installation
+
+    instance, definitions = _dagster(
+        settings, installation=Installation(deliveries=str(deliveries))
+    )
+    job = definitions.resolve_job_def(ACCEPT)
+    for delivery in sorted(pending):
+        instance.add_dynamic_partitions(delivery_partitions.name, [delivery])
+        selection: list[dg.AssetKey] = []
+        for file_set in sets:
+            if (file_set.agency, file_set.name) in pending[delivery]:
+                for _, table in file_set.tables:
+                    selection.append(candidate_key(file_set.agency, table))
+                    selection.append(staging_key(file_set.agency, table))
+        job.execute_in_process(
+            instance=instance,
+            partition_key=delivery,
+            asset_selection=selection,
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+        _report_delivery(settings, delivery, report, echo)
+
+
+def _report_delivery(settings: Settings, delivery: str, report: RunReport, echo: Echo) -> None:
+    with warehouse.connect(settings) as connection:
+        loads = connection.execute(
+            """
+            select load_id, agency, file, status, reason, coalesce(row_count, 0)
+            from quality.load where delivery = %s and decided_at >= %s order by agency, file
+            """,
+            [delivery, report.started_at],
+        ).fetchall()
+        accepted = [load for load in loads if load[3] == "accepted"]
+        report.accepted += len(accepted)
+        if accepted:
+            agencies = sorted({load[1] for load in accepted})
+            echo(
+                f"{delivery}  accepted {len(accepted)} files, {sum(x[5] for x in accepted):,} rows "
+                f"({', '.join(agencies)})"
+            )
+        for load_id, agency, file, status, reason, _ in loads:
+            if status not in ("held", "rejected"):
+                continue
+            name = f"{agency}/{file} {delivery}"
+            (report.held if status == "held" else report.rejected).append(name)
+            echo(f"{delivery}  {status} {agency}/{file}: {reason}")
+            for (message,) in connection.execute(
+                """
+                select message from quality.check_result
+                where load_id = %s and status in ('failed', 'error') and severity = 'critical'
+                order by check_result_id
+                """,
+                [load_id],
+            ):
+                echo(f"           - {message}")
+
+
+def _build_if_changed(settings: Settings, report: RunReport, echo: Echo) -> None:
+    with warehouse.connect(settings) as connection:
+        inputs = _fingerprint(settings, connection)
+        if inputs is None:
+            echo("nothing has been accepted yet, so there is nothing to build")
+            return
+        last = connection.execute(
+            "select inputs from quality.build where status = 'released' order by build_id desc limit 1"
+        ).fetchone()
+        if last and last[0] == inputs:
+            return
+        build_id = connection.execute(
+            "insert into quality.build (inputs) values (%s) returning build_id", [inputs]
+        ).fetchone()[0]
+        connection.commit()
+        try:
+            _build(settings)
+        except BaseException:
+            _finish(connection, build_id, "failed")
+            raise
+        _finish(connection, build_id, "released")
+    report.built = True
+    echo("released  core, panels and marts")
+
+
+def _finish(connection: psycopg.Connection, build_id: int, status: str) -> None:
+    connection.execute(
+        "update quality.build set status = %s, finished_at = now() where build_id = %s",
+        [status, build_id],
+    )
+    connection.commit()
+
+
+def _build(settings: Settings) -> None:
+    say("starting the build")
+    from orchestration.jobs import BUILD
+
+    instance, definitions = _dagster(settings)
+    result = definitions.resolve_job_def(BUILD).execute_in_process(
+        instance=instance, run_config=_QUIET, raise_on_error=False
+    )
+    if not result.success:
+        failed = [
+            event.step_key
+            for event in result.all_events
+            if event.is_step_failure and event.step_key
+        ]
+        raise LifecourseError(
+            f"The build stopped at {', '.join(failed)}; the last release stays as it was. "
+            f"See {settings.home / 'logs' / 'dbt.log'} or the run in `lifecourse ui`."
+        )
+
+
+def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | None:
+    """What a build depends on, as one hash; None while no load is current."""
+    current = [
+        row[0]
+        for row in connection.execute(
+            "select load_id from quality.load where is_current order by load_id"
+        )
+    ]
+    if not current:
+        return None
+    digest = hashlib.sha256(",".join(map(str, current)).encode())
+    files = [
+        *dbt.project_files(settings),
+        *sorted((settings.root / "orchestration" / "linkage").rglob("*.json")),
+        *sorted((settings.contracts / "core").glob("*.yml")),
+    ]
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def _dagster(settings: Settings, **resources: object):
+    """A Dagster instance under the working folder, and the definitions."""
+    prepare_dagster(settings)
+    dbt.ensure_manifest(settings)
+    import dagster as dg
+
+    from orchestration.definitions import build_defs
+
+    return dg.DagsterInstance.get(), build_defs(**resources)
+
+
+def prepare_dagster(settings: Settings) -> None:
+    """Write dagster.yaml and point this process (and its children) at it.
+
+    Run storage is in the warehouse (schema `dagster`) when a server is configured, SQLite
+    otherwise. Telemetry is off; one run at a time.
+    """
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    text = "telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n"
+    if settings.database_url:
+        with warehouse.connect(settings) as connection:
+            connection.execute("create schema if not exists dagster")
+        text += """storage:
+  postgres:
+    postgres_db:
+      username: {env: LIFECOURSE_PG_USER}
+      password: {env: LIFECOURSE_PG_PASSWORD}
+      hostname: {env: LIFECOURSE_PG_HOST}
+      port: {env: LIFECOURSE_PG_PORT}
+      db_name: {env: LIFECOURSE_PG_DATABASE}
+      params: {options: "-c search_path=dagster"}
+"""
+    (home / "dagster.yaml").write_text(text)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
+    os.environ.update(warehouse.environment(settings))
+
+
+def sentence(report: RunReport) -> str:
+    """What a run did, in one line."""
+    if not (report.accepted or report.held or report.rejected or report.duplicates or report.built):
+        return f"Nothing new: {report.known} files were decided on before; nothing is loaded twice."
+    parts = [f"{report.accepted} files accepted"]
+    parts += [f"{len(report.held)} held"] if report.held else []
+    parts += [f"{len(report.rejected)} rejected"] if report.rejected else []
+    parts += [f"{report.duplicates} duplicates"] if report.duplicates else []
+    parts += [f"{report.known} known before"] if report.known else []
+    parts += ["built and released"] if report.built else ["no new build"]
+    return ", ".join(parts) + "."
+
+
+def prepare_ui(settings: Settings, deliveries: Path | None) -> None:
+    """Everything `dagster dev` needs in this process's environment and on disk."""
+    contracts = landing.load_contracts(settings.contracts)
+    with warehouse.connect(settings) as connection:
+        warehouse.ensure_bookkeeping(connection)
+        landing.ensure_staging(connection, contracts)
+    prepare_dagster(settings)
+    dbt.ensure_manifest(settings)
+    demo = settings.home / "demo"
+    folder = deliveries or (demo if demo.exists() else settings.deliveries)
+    os.environ["LIFECOURSE_DELIVERIES"] = str(folder)
+
+
+def make_docs(settings: Settings) -> dict[str, Path]:
+    """Data Docs and dbt docs, side by side on two cores; returns their pages by name."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from orchestration.quality.data_docs import build_data_docs
+
+    say("Data Docs and dbt docs")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        dbt_docs = pool.submit(dbt.docs, settings)
+        build_data_docs(settings)
+        dbt_docs.result()
+    return existing_docs(settings)
+
+
+def existing_docs(settings: Settings) -> dict[str, Path]:
+    pages = {
+        "Data Docs": settings.docs / "data_docs" / "index.html",
+        "dbt docs": settings.docs / "dbt" / "index.html",
+    }
+    return {name: path for name, path in pages.items() if path.exists()}

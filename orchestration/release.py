@@ -1,0 +1,47 @@
+"""Putting a finished build in the place of the last one, all tables at once.
+
+dbt swaps its tables one by one and a failed test leaves the bad table published. So core,
+panels and marts are built in schemas of their own (suffix ASIDE) and renamed in one
+transaction when both gates have passed. Add here: what a release is. Keep out: what is in it.
+"""
+
+from __future__ import annotations
+
+from orchestration import warehouse
+from orchestration.settings import Settings
+
+ASIDE = "__next"
+_BEFORE = "__before"
+SUFFIX_VARIABLE = "LIFECOURSE_SCHEMA_SUFFIX"
+
+
+def flip(settings: Settings) -> list[str]:
+    """Rename every schema that was built aside into its place; the old ones are dropped.
+
+    One transaction: a reader sees the last release or this one, never a mixture. Returns the
+    names of the released schemas. Raises psycopg.errors.LockNotAvailable, with nothing
+    changed, when a reader holds a lock for more than 30 seconds.
+    """
+    with warehouse.connect(settings) as connection:
+        aside = [
+            row[0]
+            for row in connection.execute(
+                "select nspname from pg_namespace where nspname like %s order by 1",
+                [f"%{ASIDE.replace('_', chr(92) + '_')}"],
+            )
+        ]
+        connection.execute("set local lock_timeout = '30s'")
+        released = [name.removesuffix(ASIDE) for name in aside]
+        existing = {
+            row[0]
+            for row in connection.execute(
+                "select nspname from pg_namespace where nspname = any(%s)", [released]
+            )
+        }
+        for name in released:
+            if name in existing:
+                connection.execute(f'alter schema "{name}" rename to "{name}{_BEFORE}"')
+            connection.execute(f'alter schema "{name}{ASIDE}" rename to "{name}"')
+        for name in existing:
+            connection.execute(f'drop schema "{name}{_BEFORE}" cascade')
+    return released

@@ -1,0 +1,73 @@
+"""Where things are: the project, its working folder, the warehouse.
+
+Read from the environment inside functions, never at import. Add here: a setting
+that more than one module needs. Keep out: anything that opens a file or a socket.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process.
+
+    root: the project folder (holds dbt_project.yml).
+    home: the working folder, private to the user; LIFECOURSE_HOME or <root>/.lifecourse.
+    database_url: LIFECOURSE_DATABASE_URL (a libpq URL) when the warehouse is a server of
+        the agency's own; None when it is the embedded one.
+    port: LIFECOURSE_PORT, the embedded server's port; None lets the first start choose.
+    deliveries: the folder agencies deliver into; LIFECOURSE_DELIVERIES or <home>/deliveries.
+    """
+
+    root: Path
+    home: Path
+    database_url: str | None
+    port: int | None
+    deliveries: Path
+
+    @property
+    def contracts(self) -> Path:
+        return self.root / "expectations"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def docs(self) -> Path:
+        """Generated pages: data_docs/ and dbt/."""
+        return self.home / "docs"
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises UsageError when LIFECOURSE_PORT is not a port number.
+    """
+    from orchestration.errors import UsageError
+
+    port = os.environ.get("LIFECOURSE_PORT") or None
+    if port is not None and not (port.isdigit() and 0 < int(port) < 65536):
+        raise UsageError(
+            f"LIFECOURSE_PORT is {port!r}; set it to a port number between 1 and 65535, "
+            "or unset it to let the warehouse choose one."
+        )
+    home = _folder("LIFECOURSE_HOME", PROJECT_ROOT / ".lifecourse")
+    return Settings(
+        root=PROJECT_ROOT,
+        home=home,
+        database_url=os.environ.get("LIFECOURSE_DATABASE_URL") or None,
+        port=int(port) if port else None,
+        deliveries=_folder("LIFECOURSE_DELIVERIES", home / "deliveries"),
+    )
+
+
+def _folder(variable: str, default: Path) -> Path:
+    named = os.environ.get(variable)
+    return Path(named).expanduser().resolve() if named else default

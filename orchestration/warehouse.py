@@ -1,0 +1,172 @@
+"""Connections to the warehouse and the tables the loader and the gate keep there.
+
+Add here: bookkeeping tables of schema `quality`. Keep out: agencies' tables (landing
+makes them from contracts) and everything dbt builds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+from orchestration.errors import UnusableEnvironment
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+# One row of quality.load is one delivered file. `status` is what a steward sees;
+# `gate_status` is what the publish statement demands. `is_current` marks the loads that
+# the _current views show: one per file and scope, where the scope of an increment is its
+# period and that of a snapshot is '*'.
+BOOKKEEPING = """
+create schema if not exists quality;
+
+create table if not exists quality.load (
+    load_id integer generated always as identity primary key,
+    agency text not null,
+    file text not null,
+    period text not null,
+    delivery text not null,
+    scope text not null default '*',
+    path text not null,
+    sha256 text not null,
+    bytes bigint not null,
+    row_count bigint,
+    status text not null default 'received' check (status in
+        ('received', 'accepted', 'held', 'rejected', 'duplicate')),
+    gate_status text not null default 'pending' check (gate_status in
+        ('pending', 'passed', 'failed', 'error', 'overridden')),
+    is_current boolean not null default false,
+    reason text,
+    contract_version text,
+    received_at timestamptz not null default now(),
+    decided_at timestamptz,
+    check (not is_current or status = 'accepted'),
+    check (status <> 'accepted' or gate_status in ('passed', 'overridden'))
+);
+create unique index if not exists load_one_current
+    on quality.load (agency, file, scope) where is_current;
+create index if not exists load_by_sha256 on quality.load (sha256);
+
+create table if not exists quality.check_result (
+    check_result_id bigint generated always as identity primary key,
+    load_id integer references quality.load (load_id),
+    agency text not null,
+    file text not null,
+    table_name text not null,
+    period text,
+    rule_id text not null,
+    expectation_type text not null,
+    column_name text,
+    dimension text not null check (dimension in
+        ('correctness', 'missingness', 'accuracy', 'stability')),
+    severity text not null check (severity in ('critical', 'warning', 'info')),
+    status text not null check (status in ('passed', 'failed', 'error', 'not_applicable')),
+    observed text,
+    threshold text,
+    message text not null,
+    why text,
+    fix text,
+    checked_at timestamptz not null default now()
+);
+create index if not exists check_result_by_load on quality.check_result (load_id);
+
+create table if not exists quality.metric_history (
+    load_id integer not null references quality.load (load_id),
+    table_name text not null,
+    metric text not null,
+    column_name text not null default '',
+    slice text not null default '',
+    value double precision,
+    primary key (load_id, table_name, metric, column_name, slice)
+);
+
+-- One row per build of everything downstream of staging. `inputs` is the fingerprint of what
+-- went in (current loads, models, seeds, linkage model): the same again needs no new build.
+create table if not exists quality.build (
+    build_id integer generated always as identity primary key,
+    inputs text not null,
+    status text not null default 'running' check (status in ('running', 'released', 'failed')),
+    started_at timestamptz not null default now(),
+    finished_at timestamptz
+);
+"""
+
+
+def url(settings: Settings) -> str:
+    """The libpq URL of the warehouse; starts the embedded server if it is not running.
+
+    The embedded server stays up as long as this process lives (server.lease).
+    """
+    if settings.database_url:
+        return settings.database_url
+    from orchestration import server
+
+    return server.lease(settings).url
+
+
+def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection:
+    """A psycopg 3 connection. Raises UnusableEnvironment when the server does not answer."""
+    import psycopg
+
+    try:
+        return psycopg.connect(url(settings), autocommit=autocommit, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        where = urlsplit(settings.database_url or "").hostname or "the embedded server"
+        raise UnusableEnvironment(
+            f"The warehouse at {where} does not answer ({str(error).splitlines()[0]}); "
+            "check LIFECOURSE_DATABASE_URL or run `lifecourse status`."
+        ) from error
+
+
+@contextmanager
+def run_lock(connection: psycopg.Connection) -> Iterator[None]:
+    """Hold the one-run-at-a-time lock; raises UnusableEnvironment when another run has it."""
+    got = connection.execute("select pg_try_advisory_lock(hashtext('lifecourse.run'))").fetchone()
+    if not got or not got[0]:
+        raise UnusableEnvironment(
+            "Another lifecourse run is at work on this warehouse; wait for it to end, then "
+            "run again."
+        )
+    try:
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock(hashtext('lifecourse.run'))")
+
+
+def ensure_bookkeeping(connection: psycopg.Connection) -> None:
+    """Create schema `quality` and its tables where they are missing. Idempotent."""
+    connection.execute(BOOKKEEPING)
+
+
+def sqlalchemy_url(settings: Settings) -> str:
+    """The URL for SQLAlchemy with its driver named.
+
+    psycopg2 because Great Expectations' row conditions compare dates with strings, which
+    psycopg 3 refuses; bare `postgresql://` means psycopg 3 from SQLAlchemy 2.1 on.
+    """
+    parts = urlsplit(url(settings))
+    return parts._replace(scheme="postgresql+psycopg2").geturl()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables profiles.example.yml reads, for a dbt child process or a shell."""
+    parts = urlsplit(url(settings))
+    return {
+        "LIFECOURSE_PG_HOST": unquote(parts.hostname or "127.0.0.1"),
+        "LIFECOURSE_PG_PORT": str(parts.port or 5432),
+        "LIFECOURSE_PG_USER": unquote(parts.username or os.environ.get("USER", "")),
+        "LIFECOURSE_PG_PASSWORD": unquote(parts.password or ""),
+        "LIFECOURSE_PG_DATABASE": parts.path.lstrip("/") or "lifecourse",
+    }
+
+
+def make_url(host: str, port: int, user: str, password: str, database: str) -> str:
+    return (
+        f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}"
+        f"@{host}:{port}/{quote(database, safe='')}"
+    )
