@@ -54,9 +54,8 @@ lock: ## resolve the dependencies again (writes requirements.lock)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements.lock
 
-clean-demo: ## stop the warehouse and delete the demo's data and warehouse
-	@-$(BIN)/lifecourse down
-	@rm -rf .lifecourse
+clean-demo: setup ## delete the demo and its warehouse (refuses if it holds other files)
+	@$(BIN)/lifecourse demo --reset
 
-clean: clean-demo ## delete everything that was made
+clean: ## delete the virtual environment and what was built (never the warehouse)
 	@rm -rf $(VENV) target logs *.egg-info

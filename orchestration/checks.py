@@ -5,8 +5,7 @@ the database blocks it in every other. Add here: nothing per rule; rules live un
 expectations/.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the annotations of these functions.
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ def check_name(rule_id: str) -> str:
     return re.sub(r"\W+", "_", rule_id)
 
 
-def _spec(rule: RuleSpec, asset: dg.AssetKey) -> dg.AssetCheckSpec:
+def _spec(rule: "RuleSpec", asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=check_name(rule.rule_id),
         asset=asset,
@@ -36,7 +35,7 @@ def _spec(rule: RuleSpec, asset: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def _result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def _result(result: "CheckResult", asset: dg.AssetKey) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=check_name(result.rule_id),
         asset_key=asset,
@@ -54,7 +53,7 @@ def _result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
-def _missing(rule: RuleSpec, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def _missing(rule: "RuleSpec", asset: dg.AssetKey) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=check_name(rule.rule_id),
         asset_key=asset,

@@ -114,7 +114,12 @@ def _progress() -> Iterator[Callable[[str], None]]:
 @main.command()
 @AS_JSON
 def up(as_json: bool) -> None:
-    """Start the warehouse and keep it up until `lifecourse down`."""
+    """Start the warehouse and keep it up until `lifecourse down`.
+
+    \b
+    Example:
+      lifecourse up
+    """
     from orchestration import server, warehouse
 
     settings = _settings()
@@ -127,7 +132,12 @@ def up(as_json: bool) -> None:
 
 @main.command()
 def down() -> None:
-    """Stop the embedded warehouse. Nothing is lost."""
+    """Stop the embedded warehouse. Nothing is lost.
+
+    \b
+    Example:
+      lifecourse down
+    """
     from orchestration import server
 
     settings = _settings()
@@ -140,7 +150,12 @@ def down() -> None:
 @main.command()
 @AS_JSON
 def status(as_json: bool) -> None:
-    """Is the warehouse up, and where?"""
+    """Is the warehouse up, and where?
+
+    \b
+    Example:
+      lifecourse status --json
+    """
     _status(_settings(), as_json)
 
 
@@ -163,7 +178,12 @@ def _status(settings: Settings, as_json: bool) -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the warehouse. Example: lifecourse psql -c 'select count(*) from core.person'"""
+    """Open psql on the warehouse.
+
+    \b
+    Example:
+      lifecourse psql -c 'select count(*) from core.person'
+    """
     import shutil
     import subprocess
 
@@ -191,7 +211,12 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def env() -> None:
-    """Print the variables dbt needs in your own shell: eval "$(lifecourse env)"."""
+    """Print the variables dbt needs in your own shell; keep the warehouse up with `up`.
+
+    \b
+    Example:
+      lifecourse up && eval "$(lifecourse env)" && dbt build --select person
+    """
     from orchestration import warehouse
 
     for name, value in warehouse.environment(_settings()).items():
@@ -201,7 +226,12 @@ def env() -> None:
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def dbt(arguments: tuple[str, ...]) -> None:
-    """Run dbt on the warehouse. Example: lifecourse dbt test --select person"""
+    """Run dbt on the warehouse.
+
+    \b
+    Example:
+      lifecourse dbt test --select person
+    """
     from orchestration import dbt as library
 
     sys.exit(library.passthrough(_settings(), arguments))
@@ -209,7 +239,12 @@ def dbt(arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def setup() -> None:
-    """Prepare the working folder: the dbt profile and the parsed project."""
+    """Prepare the working folder: the dbt profile and the parsed project.
+
+    \b
+    Example:
+      lifecourse setup
+    """
     from orchestration import dbt as library
 
     settings = _settings()
@@ -258,7 +293,12 @@ def run(deliveries: Path | None, agency: str | None, through: str | None, as_jso
 @main.command("deliveries")
 @AS_JSON
 def list_deliveries(as_json: bool) -> None:
-    """List delivered files, their status and the rules that held them."""
+    """List delivered files, their status and the rules that held them.
+
+    \b
+    Example:
+      lifecourse deliveries --json
+    """
     from orchestration import summary as library
 
     rows = library.deliveries(_settings())
@@ -282,7 +322,12 @@ def list_deliveries(as_json: bool) -> None:
 @main.command()
 @AS_JSON
 def summary(as_json: bool) -> None:
-    """Rows of each published table, persons, households, spells by program."""
+    """Rows of each published table, persons, households, spells by program.
+
+    \b
+    Example:
+      lifecourse summary
+    """
     from orchestration import summary as library
 
     facts = library.summary(_settings())
@@ -335,7 +380,12 @@ def score(truth: Path, as_json: bool) -> None:
 @linkage.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 def train(out: Path) -> None:
-    """Estimate a linkage model from the records in the warehouse, without any truth."""
+    """Estimate a linkage model from the records in the warehouse, without any truth.
+
+    \b
+    Example:
+      lifecourse linkage train --out my_model.json
+    """
     from orchestration import linkage as library
 
     with _progress():
@@ -382,18 +432,28 @@ def generate(persons: int, months: int, seed: int, out: Path, bad_delivery: bool
 @main.command()
 @click.option("--persons", default=20_000, show_default=True)
 @click.option("--months", default=6, show_default=True)
-def demo(persons: int, months: int) -> None:
-    """The whole job on a fictional county, with one delivery bad on purpose."""
+@click.option("--reset", is_flag=True, help="Delete the demo and its warehouse instead.")
+def demo(persons: int, months: int, reset: bool) -> None:
+    """The whole job on a fictional county, with one delivery bad on purpose.
+
+    \b
+    Example:
+      lifecourse demo --persons 5000 --months 4
+    """
     from orchestration import demo as library
 
     settings = _settings()
+    if reset:
+        library.reset(settings)
+        click.echo("the demo and its warehouse are deleted")
+        return
     with _progress() as echo:
         result = library.run(settings, persons=persons, months=months, echo=echo)
     click.echo("")
     _print_figures(result.summary)
     click.echo(
-        f"linkage     precision {result.score['precision']:.4f}, recall {result.score['recall']:.4f}"
-        " (pairs, against the county's truth)"
+        f"linkage     precision {result.score['precision']:.4f}, "
+        f"recall {result.score['recall']:.4f} (pairs, against the county's truth)"
     )
     click.echo(f"held        {result.held_sentence}")
     click.echo(f"untouched   {result.untouched_sentence}")
@@ -407,7 +467,12 @@ def demo(persons: int, months: int) -> None:
 @click.option("--port", default=3000, show_default=True)
 @click.option("--deliveries", type=DIRECTORY, help="Folder the UI's runs read.")
 def ui(port: int, deliveries: Path | None) -> None:
-    """Open Dagster's UI on this machine (no login: it listens on 127.0.0.1 only)."""
+    """Open Dagster's UI on this machine (no login: it listens on 127.0.0.1 only).
+
+    \b
+    Example:
+      lifecourse ui --port 3001
+    """
     import socket
 
     from orchestration import pipeline
@@ -444,7 +509,12 @@ def ui(port: int, deliveries: Path | None) -> None:
 
 @main.command()
 def docs() -> None:
-    """Make the Data Docs and the dbt docs; both open offline."""
+    """Make the Data Docs and the dbt docs; both open offline.
+
+    \b
+    Example:
+      lifecourse docs
+    """
     from orchestration import pipeline
 
     with _progress():

@@ -7,6 +7,7 @@ real job needs.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +61,8 @@ def run(
     _ensure_county(county, persons, months, echo)
     observed = county / "observed"
 
-    last_good = max(
-        path.name for path in observed.glob("*/*") if path.parent.name not in ("benefits",)
-    )
+    card = json.loads((county / "county.json").read_text())
+    last_good = max(path.name for path in observed.glob("*/*") if path.name < card["bad_delivery"])
     first = pipeline.run(settings, observed, through=last_good, echo=echo)
     if not first.accepted and not first.built:
         echo(f"nothing new: {first.known} files were loaded before and nothing is loaded twice")
@@ -88,7 +88,7 @@ def run(
         held=held,
         untouched=untouched,
         look_next={
-            "warehouse": "lifecourse psql   (lifecourse env prints its address; lifecourse down stops it)",
+            "warehouse": f"{_address(settings)}   (lifecourse psql; lifecourse down stops it)",
             **{name: str(path) for name, path in pages.items()},
             "deliveries": "lifecourse deliveries",
             "Dagster UI": "make ui",
@@ -97,12 +97,33 @@ def run(
     )
 
 
+def reset(settings: Settings) -> None:
+    """Stop the demo's warehouse and delete it with everything the demo made.
+
+    Raises UsageError, and deletes nothing, when it holds files that are not the demo's.
+    """
+    if settings.database_url:
+        raise UsageError(
+            "LIFECOURSE_DATABASE_URL names a server of your own; unset it to delete the demo."
+        )
+    if (settings.home / "postgres").exists():
+        _refuse_real_warehouse(settings, settings.home / "demo")
+        server.remove(settings)
+    for name in ("demo", "dagster", "docs", "logs", "dbt_docs_target"):
+        shutil.rmtree(settings.home / name, ignore_errors=True)
+
+
+def _address(settings: Settings) -> str:
+    if settings.database_url:
+        return "the server of LIFECOURSE_DATABASE_URL"
+    return str(server.status(settings)["url"])
+
+
 def _refuse_real_warehouse(settings: Settings, county: Path) -> None:
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
-        other = connection.execute(
-            "select count(*) from quality.load where not starts_with(path, %s)", [str(county)]
-        ).fetchone()[0]
+        places = [row[0] for row in connection.execute("select path from quality.load")]
+    other = sum(not (county / "observed" / place).exists() for place in places)
     if other:
         raise UsageError(
             f"This warehouse holds {other} files that are not the demo's; run the demo with "

@@ -7,6 +7,7 @@ Add here: the order of the main job. Keep out: what its steps do.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration import dbt, landing, release, warehouse
+from orchestration import dbt, landing, release, server, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.intake import FileSet, file_sets
 from orchestration.progress import say
@@ -71,7 +72,7 @@ def run(
             landing.recover(connection)
             connection.commit()
             pending = _register(
-                connection, [f for f in found if not through or f.delivery <= through], report
+                connection, [f for f in found if not through or f.delivery <= through], report, echo
             )
             connection.commit()
         if pending:
@@ -81,7 +82,10 @@ def run(
 
 
 def _register(
-    connection: psycopg.Connection, found: list[landing.DeliveredFile], report: RunReport
+    connection: psycopg.Connection,
+    found: list[landing.DeliveredFile],
+    report: RunReport,
+    echo: Echo,
 ) -> dict[str, set[tuple[str, str]]]:
     """Enter each file in the registry; returns the (agency, publish set)s to load by delivery."""
     pending: dict[str, set[tuple[str, str]]] = defaultdict(set)
@@ -92,7 +96,8 @@ def _register(
         elif registration.status == "duplicate":
             report.duplicates += 1
         elif registration.status == "rejected":
-            report.rejected.append(registration.reason or str(file.path.name))
+            report.rejected.append(file.place)
+            echo(f"{file.delivery}  rejected {registration.reason}")
         elif registration.status == "received" and file.contract:
             pending[file.delivery].add((file.agency, file.contract.publish_set))
     return pending
@@ -177,7 +182,8 @@ def _build_if_changed(settings: Settings, report: RunReport, echo: Echo) -> None
             echo("nothing has been accepted yet, so there is nothing to build")
             return
         last = connection.execute(
-            "select inputs from quality.build where status = 'released' order by build_id desc limit 1"
+            "select inputs from quality.build where status = 'released' "
+            "order by build_id desc limit 1"
         ).fetchone()
         if last and last[0] == inputs:
             return
@@ -278,7 +284,14 @@ def prepare_dagster(settings: Settings) -> None:
       hostname: {env: LIFECOURSE_PG_HOST}
       port: {env: LIFECOURSE_PG_PORT}
       db_name: {env: LIFECOURSE_PG_DATABASE}
+      scheme: postgresql+psycopg2
       params: {options: "-c search_path=dagster"}
+"""
+    else:
+        text += f"""event_log_storage:
+  module: orchestration.event_log
+  class: OpenSqliteEventLogStorage
+  config: {{base_dir: {json.dumps(str(home / "history" / "runs"))}}}
 """
     (home / "dagster.yaml").write_text(text)
     os.environ["DAGSTER_HOME"] = str(home)
@@ -302,6 +315,9 @@ def sentence(report: RunReport) -> str:
 
 def prepare_ui(settings: Settings, deliveries: Path | None) -> None:
     """Everything `dagster dev` needs in this process's environment and on disk."""
+    if not settings.database_url:
+        # Dagster replaces this process, and with it goes the lease on the server.
+        server.start(settings, keep=True)
     contracts = landing.load_contracts(settings.contracts)
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)

@@ -5,8 +5,6 @@ them stand the blocking checks of checks.py. One Dagster partition is one delive
 Add here: nothing per agency; a new contract under expectations/ adds its assets by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
@@ -51,14 +49,16 @@ def candidate_assets(file_set: FileSet) -> dg.AssetsDefinition:
         loaded = intake.load(
             installation.settings, installation.deliveries_folder, file_set, context.partition_key
         )
-        rows_by_file = {file.file: file for file in loaded}
-        for contract, table in file_set.tables:
-            file = rows_by_file.get(contract.file)
-            if file:
-                yield dg.MaterializeResult(
-                    asset_key=candidate_key(file_set.agency, table),
-                    metadata={"load_id": file.load_id, "rows": file.rows_by_table[table]},
-                )
+        by_file = {file.file: file for file in loaded}
+        for contract, table in file_set.tables if loaded else ():
+            # A set is gated as one, so a file of it that was not new is passed on as unchanged.
+            file = by_file.get(contract.file)
+            yield dg.MaterializeResult(
+                asset_key=candidate_key(file_set.agency, table),
+                metadata={"load_id": file.load_id, "rows": file.rows_by_table[table]}
+                if file
+                else {"unchanged": True},
+            )
 
     return load
 
@@ -85,9 +85,10 @@ def staging_assets(file_set: FileSet) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult]:
         rows = intake.publish(installation.settings, file_set, context.partition_key)
-        for table, count in rows.items():
+        for _, table in file_set.tables if rows else ():
             yield dg.MaterializeResult(
-                asset_key=staging_key(file_set.agency, table), metadata={"rows": count}
+                asset_key=staging_key(file_set.agency, table),
+                metadata={"rows": rows[table]} if table in rows else {"unchanged": True},
             )
 
     return publish

@@ -4,8 +4,6 @@ dbt runs three times because a person's id comes from linkage in between and bec
 gate on core stands before the marts. Add here: a step between layers. Keep out: SQL.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator, Mapping

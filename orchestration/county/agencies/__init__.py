@@ -1,0 +1,20 @@
+"""The agencies of the county: one module each, `deliver(world, desk)`.
+
+Each turns the true histories into its own files, in its own layout, with its own errors.
+Add here: another agency, one module and one line in ALL. Keep out: what truly happened (lives/).
+"""
+
+from __future__ import annotations
+
+from orchestration.county.agencies import benefits, gis, hmis, jail, k12, tanf_acf, vital, wages
+
+ALL = {
+    "vital": vital.deliver,
+    "k12": k12.deliver,
+    "benefits": benefits.deliver,
+    "wages": wages.deliver,
+    "hmis": hmis.deliver,
+    "jail": jail.deliver,
+    "gis": gis.deliver,
+    "tanf_acf": tanf_acf.deliver,
+}

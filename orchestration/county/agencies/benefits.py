@@ -1,0 +1,219 @@
+"""Food and cash assistance (SNAP, TANF): one row per case member and month.
+
+Names mostly in capitals with a middle initial; nicknames; the SSN may be a placeholder.
+Quirks: placeholder SSNs and birth dates, case numbers used again for another family, people
+with two client ids, children on two cases at once.
+
+Codes. relation_to_head: 01 head, 02 spouse, 03 child, 04 other relative, 05 unrelated.
+sex: 1 M, 2 F, 9 unknown. race: 1 White, 2 Black, 3 American Indian or Alaska Native, 4 Asian,
+5 Pacific Islander, 6 Hispanic, 7 two or more, 9 unknown. case_status: A active,
+S suspended. benefit_amount is the case's, in whole dollars, on every member's row.
+Add here: Medicaid, child care subsidy. Keep out: the federal TANF report (tanf_acf.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orchestration.county.delivery import Columns, Desk
+from orchestration.county.lives import assistance as life
+from orchestration.county.population import CHILD, GRANDCHILD, HEAD, PARTNER, SPOUSE
+from orchestration.county.records import Habits, address_lines, numbers, open_ledger
+from orchestration.county.timeline import age_on, month_start, text
+from orchestration.county.world import World
+
+_RACE = np.array(["1", "2", "4", "3", "5", "6", "7"])
+_HABITS = Habits(name_typo=0.016, nickname=0.06, middle_blank=0.35, middle_initial=1.0,
+                 ssn_digit=0.007, ssn_borrowed=0.003, double_surname=0.4, suffix_kept=0.6,
+                 old_surname=0.05)  # fmt: skip
+_PLACEHOLDERS = np.array(["000000000", "111111111", "999999999", "123456789"])
+# monthly maximum for 1 .. 8 persons, SNAP federal fiscal year 2025, 48 states
+_SNAP_MAX = np.array([292, 536, 768, 975, 1158, 1390, 1536, 1756])
+_TANF_GRANT = np.array([201, 270, 338, 407, 475, 544, 612, 681])
+
+
+def deliver(world: World, desk: Desk) -> Columns:
+    """Write the monthly files; the last month's columns, for the bad delivery after it."""
+    window, people = world.window, world.people
+    truth: life.Assistance = world.lives["assistance"]
+    rng = world.stream("benefits records")
+    program = np.concatenate(
+        [np.full(len(truth.snap.person), 0), np.full(len(truth.tanf.person), 1)]
+    )
+    person = np.concatenate([truth.snap.person, truth.tanf.person])
+    household = np.concatenate([truth.snap.household, truth.tanf.household])
+    month = np.concatenate([truth.snap.month, truth.tanf.month])
+    unpaid = np.concatenate([truth.snap.suspended, truth.tanf.suspended])
+    suspended = set(
+        zip(program[unpaid].tolist(), household[unpaid].tolist(), month[unpaid].tolist(),
+            strict=True)
+    )  # fmt: skip
+    first_month = np.full(len(people), 10**6)
+    np.minimum.at(first_month, person, month)
+    shown = month >= window.first
+    program, person, household, month = (x[shown] for x in (program, person, household, month))
+    cases = _case_numbers(world, truth)
+    # children of parted parents on the other parent's case as well, for some months
+    who = np.unique(person)
+    ledger = open_ledger(world, who, month_start(first_month[who]), _HABITS, "benefits")
+    m = len(ledger.person)
+    ids = np.char.zfill(numbers(world, "benefits", m, 10**6, 10**9), 9)
+    draw = rng.random(m)
+    placeholder = draw < 0.02
+    filler = _PLACEHOLDERS[rng.integers(0, 4, m)]
+    no_ssn = (draw >= 0.02) & (draw < 0.03)
+    bad_dob = rng.random(m)
+    unknown_sex = rng.random(m) < 0.004
+    unknown_race = rng.random(m) < 0.015
+    mixed_case = rng.random(m) < 0.05  # typed by one office in mixed case
+    last: Columns = {}
+    twice = _two_cases(world, person, household, month, program, people)
+    for i in range(window.months):
+        this = window.first + i
+        begin = int(month_start(np.array([this]))[0])
+        rows = np.flatnonzero(month == this)
+        prog, who_, home = program[rows], person[rows], household[rows]
+        relation = _relations(people, prog, who_, home, begin)
+        add = twice[twice[:, 0] == this]
+        prog = np.concatenate([prog, np.zeros(len(add), dtype=prog.dtype)])
+        who_ = np.concatenate([who_, add[:, 1]])
+        home = np.concatenate([home, add[:, 2]])
+        relation = np.concatenate([relation, np.full(len(add), "04")])
+        record = ledger.record(who_, begin)
+        identity = ledger.identity(i)
+        ssn = np.where(placeholder, filler, np.where(no_ssn, "", identity.ssn))
+        dob = text(identity.dob, "us")
+        dob = np.where(bad_dob < 0.004, "01/01/1900", np.where(bad_dob < 0.008, "99/99/9999", dob))
+        sex = np.where(unknown_sex, "9", np.where(identity.sex == "M", "1", "2"))
+        case = np.array([cases[(int(p), int(h), this)] for p, h in zip(prog, home, strict=True)])
+        amount = _amounts(world, prog, home, this)
+        status = np.array(
+            [(p, h, this) in suspended for p, h in zip(prog.tolist(), home.tolist(), strict=True)]
+        )
+        issued = begin + 1 + np.array([int(c[-1]) for c in case.tolist()]) + 2 * prog
+        # the address is the case's: known with a delay, the same on every member's row
+        lag = (world.uniform("address delay", home) * 60).astype(np.int64)
+        address = world.address_at(who_, begin - lag)
+        at_home = world.household_at(who_, begin - lag) == home
+        moved_in = np.where(at_home, address, world.address_at(who_, begin))
+        street, unit, city, zip_ = address_lines(world, home, moved_in, "benefits")
+        race = np.where(unknown_race, "9", _RACE[people.race[ledger.person]])
+
+        def casing(values, title=mixed_case):
+            return np.array(
+                [v.title() if t else v for v, t in zip(values.tolist(), title, strict=True)],
+                dtype=object,
+            )
+
+        columns = {
+            "report_month": np.full(len(who_), window.folder(i)),
+            "program": np.where(prog == 0, "SNAP", "TANF"),
+            "case_number": case,
+            "client_id": ids[record],
+            "relation_to_head": relation,
+            "first_name": casing(identity.first)[record],
+            "middle_initial": identity.middle[record],
+            "last_name": casing(identity.last)[record],
+            "suffix": identity.suffix[record],
+            "birth_date": dob[record],
+            "ssn": ssn[record],
+            "sex": sex[record],
+            "race": race[record],
+            "street_address": street,
+            "unit": unit,
+            "city": city,
+            "zip": zip_,
+            "benefit_amount": amount.astype("U5"),
+            "case_status": np.where(status, "S", "A"),
+            "issued_date": text(issued, "us"),
+        }
+        order = np.lexsort((columns["client_id"], columns["case_number"], columns["program"]))
+        last = {k: v[order] for k, v in columns.items()}
+        desk.put("benefits", window.folder(i), f"case_members_{window.folder(i)}.csv", last)
+        desk.record("benefits", columns["client_id"], who_)
+    return last
+
+
+def _relations(people, program, who, home, on: int) -> np.ndarray:
+    """Relation to the head within each case; the oldest adult heads a case without one."""
+    code = people.relation[who]
+    age = age_on(people.dob[who], on)
+    out = np.select(
+        [code == HEAD, np.isin(code, (SPOUSE, PARTNER)), code == CHILD, code == GRANDCHILD],
+        ["01", "02", "03", "04"], "04",
+    )  # fmt: skip
+    key = program * 10**9 + home
+    order = np.lexsort((-age, code != HEAD, key))
+    first = order[np.r_[True, key[order][1:] != key[order][:-1]]]
+    heads = first[age[first] >= 16]
+    out[heads] = "01"
+    return out
+
+
+def _case_numbers(world: World, truth: life.Assistance) -> dict[tuple[int, int, int], str]:
+    """(program, household, month) -> case number: one per opening, some used again later.
+
+    A household that returns within a year gets its old number back.
+    """
+    out: dict[tuple[int, int, int], str] = {}
+    rng = world.stream("case numbers")
+    for program, part in enumerate((truth.snap, truth.tanf)):
+        key = np.unique(part.household * 10_000 + part.month)
+        home, month = key // 10_000, key % 10_000
+        opened = np.r_[True, (home[1:] != home[:-1]) | (month[1:] > month[:-1] + 12)]
+        opening = np.cumsum(opened) - 1
+        issued = numbers(world, f"case {program}", int(opening[-1]) + 1 if len(key) else 0,
+                         10**6, 10**8)  # fmt: skip
+        issued = np.char.zfill(issued, 8)
+        last_seen = np.zeros(len(issued), dtype=np.int64)
+        np.maximum.at(last_seen, opening, month)
+        first_seen = month[opened]
+        # the number of a case that closed two months ago or more is given out again now and then
+        fresh = np.flatnonzero(first_seen > world.window.first + 1)
+        reuse = fresh[rng.random(len(fresh)) < 0.15]
+        free = (last_seen >= world.window.first) & (last_seen < first_seen.max(initial=0))
+        for opening_ in reuse[np.argsort(first_seen[reuse], kind="stable")].tolist():
+            donors = np.flatnonzero(free & (last_seen < first_seen[opening_] - 1))
+            if len(donors):
+                donor = int(donors[rng.integers(0, len(donors))])
+                free[donor] = free[opening_] = False
+                issued[opening_] = issued[donor]
+        for h, m, o in zip(home.tolist(), month.tolist(), opening.tolist(), strict=True):
+            if m >= world.window.first:
+                out[(program, h, m)] = str(issued[o])
+    return out
+
+
+def _two_cases(world: World, person, household, month, program, people) -> np.ndarray:
+    """Children also listed on another family's SNAP case: rows of (month, person, household)."""
+    rng = world.stream("two cases")
+    window = world.window
+    snap = program == 0
+    age = age_on(people.dob[person], window.start)
+    kids = np.unique(person[snap & (age < 16) & (age >= 0)])
+    chosen = kids[rng.random(len(kids)) < 0.008]
+    homes = np.unique(household[snap])
+    active = set(zip(household[snap].tolist(), month[snap].tolist(), strict=True))
+    own = {(int(p), int(m)): int(h) for p, m, h in
+           zip(person[snap], month[snap], household[snap], strict=True)}  # fmt: skip
+    rows = []
+    for who in chosen.tolist():
+        other = int(homes[rng.integers(0, len(homes))])
+        begin = window.first + int(rng.integers(-2, window.months))
+        for m in range(max(begin, window.first), min(begin + 4, window.first + window.months)):
+            if (other, m) in active and own.get((who, m), other) != other:
+                rows.append((m, who, other))
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _amounts(world: World, program, home, month: int) -> np.ndarray:
+    """The case's benefit: by size, less what income counts for; steady from month to month."""
+    key = program * 10**9 + home
+    _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
+    size = np.minimum(count[inverse], 8) - 1
+    income = world.uniform("countable income", home, np.full(len(home), month // 6))
+    share = np.where(
+        program == 0, np.clip(1.15 - 0.8 * income, 0.1, 1), np.clip(1.4 - income, 0.4, 1)
+    )
+    full = np.where(program == 0, _SNAP_MAX[size], _TANF_GRANT[size])
+    return np.maximum(np.round(full * share), 23).astype(np.int64)

@@ -1,0 +1,162 @@
+"""Public schools: enrolments (this school year and the one before), attendance, schools.
+
+In title case. exit_date is the last day of membership; blank while the enrolment is open,
+and exits at the end of a year are entered only at the roll-over on 1 August.
+Quirks: enrolments of one day, no-shows, two open enrolments during a slow transfer, part-time
+second schools, students whose id was issued anew.
+
+Codes. sex: F, M, X. race_ethnicity: 1 American Indian or Alaska Native, 2 Asian, 3 Black,
+4 Hispanic, 5 White, 6 Pacific Islander, 7 two or more. entry_type: E1 first of the year,
+E2 transfer within the district, E3 from another district, E4 from outside the county.
+exit_type: W1 transfer within the district, W2 moved away or to another district, W3 dropped
+out, W4 graduated, W5 never came, W6 end of year, W7 died, W8 entered in error.
+Add here: discipline, programmes. Keep out: private schools.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orchestration.county.delivery import Desk
+from orchestration.county.lives import school as life
+from orchestration.county.records import Habits, address_lines, numbers, open_ledger, title
+from orchestration.county.timeline import OPEN, month_of, text
+from orchestration.county.world import World
+
+_RACE = np.array(["5", "3", "2", "1", "6", "4", "7"])
+_HABITS = Habits(name_typo=0.012, nickname=0.02, middle_blank=0.3, middle_initial=0.2,
+                 day_month_swap=0.004, ssn_blank=1, accents=0.25)  # fmt: skip
+_NAMES = ("Maplewood", "Riverbend", "Old Mill", "Harriet Dunmore", "Stonegate", "Larkspur",
+          "Fairhaven", "Quarry Road", "Eastbrook", "Juniper Hill", "Clayton Ridge", "Westfield",
+          "Summerlin", "Bayview", "North Star", "Cedar Grove")  # fmt: skip
+_DISTRICTS = (("0031", "Brandy Hill Unified"), ("0033", "Portham Consolidated"),
+              ("0090", "Open Door Charter"))  # fmt: skip
+_LEVELS = np.array(["ES", "MS", "HS"])
+_GRADES = np.array(["PK", "KG", *(f"{g:02d}" for g in range(1, 13))])
+_NO_REPORT = (7, 8)  # months without a report of attendance
+
+
+def deliver(world: World, desk: Desk) -> None:
+    """Write enrollments.csv, schools.csv and, but for July and August, the month of attendance."""
+    window, people = world.window, world.people
+    rows = world.lives["school"]
+    plan = life.schools(world)
+    n_schools = len(plan.level)
+    school_ids = np.char.zfill((410 + 7 * np.arange(n_schools)).astype("U6"), 6)
+    district_ids = np.array([d[0] for d in _DISTRICTS])[plan.district]
+    who, at = np.unique(rows.person, return_index=True)
+    ledger = open_ledger(world, who, rows.entry[at], _HABITS, "k12")
+    ids = np.char.zfill(numbers(world, "k12", len(ledger.person), 10**7, 3 * 10**8), 10)
+    rng = world.stream("k12 records")
+    no_sex = rng.random(len(ledger.person)) < 0.003
+    lag = rng.integers(0, 75, len(ledger.person))
+    never = rng.random(len(ledger.person)) < 0.06  # the address at first enrolment stays
+    first_seen = rows.entry[at][np.searchsorted(who, ledger.person)]
+    year_names = np.array([str(y) for y in range(1970, 2200)])
+    for i in range(window.months):
+        as_of, folder = window.as_of(i), window.folder(i)
+        current = life.school_year(as_of)
+        shown = np.flatnonzero((rows.entry <= as_of) & (rows.year >= current - 1)
+                               & (rows.year <= current))  # fmt: skip
+        person = rows.person[shown]
+        record = ledger.record(person, np.maximum(rows.entry[shown], window.start))
+        # a new id is used for everything from its first day on
+        record = np.where(rows.exit[shown] >= window.start, ledger.record(person, as_of), record)
+        identity = ledger.identity(i)
+        known = np.where(never, first_seen, as_of - lag)
+        known = np.maximum(known, first_seen)
+        address = world.address_at(ledger.person, known)
+        street, unit, city, zip_ = address_lines(world, ledger.person, address, "k12")
+        gone = (rows.exit[shown] <= as_of) & (rows.known_from[shown] <= as_of)
+        columns = {
+            "student_id": ids[record],
+            "district_id": district_ids[rows.school[shown]],
+            "school_id": school_ids[rows.school[shown]],
+            "school_year": year_names[rows.year[shown] - 1970],
+            "first_name": title(identity.first)[record],
+            "middle_name": title(identity.middle)[record],
+            "last_name": title(identity.last)[record],
+            "suffix": title(identity.suffix)[record],
+            "birth_date": text(identity.dob)[record],
+            "sex": np.where(no_sex, "X", identity.sex)[record],
+            "race_ethnicity": _RACE[people.race[person]],
+            "home_street": title(street)[record],
+            "home_unit": title(unit)[record],
+            "home_city": title(city)[record],
+            "home_zip": zip_[record],
+            "grade_level": _GRADES[rows.grade[shown] + 1],
+            "entry_date": text(rows.entry[shown]),
+            "entry_type": rows.entry_type[shown],
+            "exit_date": text(np.where(gone, rows.exit[shown], OPEN)),
+            "exit_type": np.where(gone, rows.exit_type[shown], ""),
+        }
+        order = np.lexsort((columns["entry_date"], columns["school_id"], columns["student_id"]))
+        desk.put("k12", folder, "enrollments.csv", {k: v[order] for k, v in columns.items()})
+        desk.record("k12", columns["student_id"], person)
+        month = int(month_of(np.array([as_of]))[0])
+        if month % 12 + 1 not in _NO_REPORT:
+            attendance = _attendance(world, rows, shown, columns["student_id"],
+                                     columns["school_id"], month, current)  # fmt: skip
+            desk.put("k12", folder, f"attendance_{folder}.csv", attendance)
+        desk.put("k12", folder, "schools.csv", _schools(world, plan, school_ids, district_ids))
+
+
+def _schools(world: World, plan: life.Schools, school_ids, district_ids) -> dict:
+    n = len(plan.level)
+    kind = np.array(["Elementary School", "Middle School", "High School"])[plan.level]
+    names = np.array(
+        [f"{_NAMES[k % len(_NAMES)]}{'' if k < len(_NAMES) else ' ' + str(k // len(_NAMES) + 1)}"
+         f" {w}" for k, w in enumerate(kind.tolist())]
+    )  # fmt: skip
+    names[plan.charter] = "Open Door Charter School"
+    street, _, city, zip_ = address_lines(world, np.arange(n), plan.address, "schools", errors=0)
+    return {
+        "school_id": school_ids,
+        "school_name": names,
+        "district_id": district_ids,
+        "district_name": np.array([d[1] for d in _DISTRICTS])[plan.district],
+        "level": _LEVELS[plan.level],
+        "street": title(street),
+        "city": title(city),
+        "zip": zip_,
+        "open_date": text(plan.opened),
+        "close_date": text(plan.closed),
+    }
+
+
+def _attendance(world: World, rows, shown, student_id, school_id, month: int, year: int) -> dict:
+    """Days enrolled, present and absent in one month, per student and school."""
+    days = life.session_days(year)
+    days = days[month_of(days) == month]
+    real = rows.real[shown] & (rows.year[shown] == year)
+    entry, leave = rows.entry[shown][real], rows.exit[shown][real]
+    enrolled = np.searchsorted(days, leave, side="right") - np.searchsorted(days, entry)
+    key = np.char.add(np.char.add(student_id[real], "|"), school_id[real])
+    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    total = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(total, inverse, np.maximum(enrolled, 0))
+    person = rows.person[shown][real][first]
+    homeless = np.isin(person, world.lives["homelessness"].person)
+    # absent 5.5 % of days on average, more with need, age and homelessness
+    own = world.uniform("absence", person)
+    rate = 0.012 + 0.11 * own**2.2 + 0.05 * world.need(person) ** 2 + 0.08 * homeless
+    rng = world.stream(f"attendance {month}")
+    absent = rng.binomial(total, np.clip(rate, 0, 0.6))
+    excused = rng.binomial(absent, 0.58)
+    suspended = rng.binomial(
+        absent - excused, np.where(rows.grade[shown][real][first] > 5, 0.04, 0.01)
+    )
+    unexcused = absent - excused - suspended
+    keep = np.flatnonzero(total > 0)
+    report = f"{month // 12 + 1970:04d}-{month % 12 + 1:02d}"
+    ids = [k.split("|") for k in keys[keep].tolist()]
+    return {
+        "student_id": np.array([k[0] for k in ids], dtype=object),
+        "school_id": np.array([k[1] for k in ids], dtype=object),
+        "report_month": np.full(len(keep), report),
+        "days_enrolled": total[keep].astype("U3"),
+        "days_present": (total - absent)[keep].astype("U3"),
+        "days_absent_excused": excused[keep].astype("U3"),
+        "days_absent_unexcused": unexcused[keep].astype("U3"),
+        "days_suspended": suspended[keep].astype("U3"),
+    }

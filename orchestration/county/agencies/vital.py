@@ -1,0 +1,293 @@
+"""Vital records: births and deaths, in the vocabulary of the NCHS/NAPHSIS record layouts.
+
+A snapshot of all events registered since seven years before the first delivery. In capitals.
+Quirks: dates in parts with 99 and 9999 for unknown, fathers left blank, twins (PLUR, SORD),
+void records that a new one replaces, the mother's name at the birth and her maiden name,
+late registrations, infant deaths that point at the birth certificate (BCNO).
+
+Codes. ISEX, SEX: M, F, N (not known). MARN, WIC: Y, N, U. ACKN: Y, N, X (does not apply).
+MEDUC: 1 (8th grade or less) .. 8 (doctorate), 9 unknown. PAY: 1 Medicaid, 2 private, 3 self,
+8 other, 9 unknown. MRACE, RACE: 01 White, 02 Black, 03 American Indian or Alaska Native,
+04 to 10 Asian, 13 Pacific Islander, 15 other, 21 several, 99 unknown (Hispanic origin is not in
+this layout: most are 01). PLUR, SORD: two digits, SORD blank for a single birth.
+MARITAL: M, D, W, S, U.
+MANNER: N natural, A accident, S suicide, H homicide, P pending, C could not be determined.
+Add here: fetal deaths, marriages. Keep out: other registries.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orchestration.county.delivery import Desk
+from orchestration.county.places import COUNTY_CODE, STATE
+from orchestration.county.records import Habits, address_lines, date_parts, numbers, write_down
+from orchestration.county.timeline import OPEN, age_on, parts
+from orchestration.county.world import World
+
+_CHILD = Habits(name_typo=0.006, middle_blank=0.12, corrected=0, ssn_blank=1, sex_wrong=0.001,
+                dob_digit=0.001, day_month_swap=0.0)  # fmt: skip
+_MOTHER = Habits(name_typo=0.012, middle_blank=0.25, ssn_blank=0.04, ssn_digit=0.008,
+                 dob_digit=0.008)  # fmt: skip
+_FATHER = Habits(name_typo=0.015, middle_blank=0.3, ssn_blank=0.06, ssn_digit=0.01, dob_digit=0.01)
+_DEAD = Habits(
+    name_typo=0.008, middle_blank=0.2, suffix_kept=0.85, ssn_blank=0.03, old_surname=0.01
+)
+
+
+def deliver(world: World, desk: Desk) -> None:
+    """Write births.csv and deaths.csv of every delivery."""
+    births = _births(world)
+    deaths = _deaths(world, births)
+    for i in range(world.window.months):
+        _put(world, desk, i, "births.csv", births)
+        _put(world, desk, i, "deaths.csv", deaths)
+
+
+def _put(world: World, desk: Desk, i: int, name: str, table: dict) -> None:
+    """The rows registered by the end of delivery i; void from the day they are replaced."""
+    as_of = world.window.as_of(i)
+    rows = np.flatnonzero(table["registered"] <= as_of)
+    columns = {k: v[rows] for k, v in table["columns"].items()}
+    columns["VOID"] = np.where(table["void_from"][rows] <= as_of, "1", "0")
+    desk.put("vital", world.window.folder(i), name, columns)
+    for system, (key, person) in table["keys"].items():
+        known = person[rows] >= 0
+        desk.record(system, key[rows][known], person[rows][known])
+
+
+def _file_numbers(world: World, year: np.ndarray, registered: np.ndarray) -> np.ndarray:
+    """Six-digit numbers in the order of registration, afresh for each year of the event."""
+    order = np.lexsort((np.arange(len(year)), registered, year))
+    start = np.r_[0, np.flatnonzero(np.diff(year[order])) + 1]
+    number = np.arange(len(year)) - np.repeat(start, np.diff(np.r_[start, len(year)]))
+    out = np.empty(len(year), dtype=np.int64)
+    out[order] = number + 1
+    return np.char.zfill(out.astype("U6"), 6)
+
+
+def _replaced(registered: np.ndarray, share: float, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to write twice: (row numbers, day of the replacement) for a share of records."""
+    rows = np.flatnonzero(rng.random(len(registered)) < share)
+    return rows, registered[rows] + rng.integers(30, 200, len(rows))
+
+
+def _births(world: World) -> dict:
+    people, window = world.people, world.window
+    rng = world.stream("vital births")
+    child = np.flatnonzero((people.dob >= window.history) & (people.mother >= 0))
+    mother = people.mother[child]
+    child = child[world.resident(mother, people.dob[child])]
+    # brothers and sisters less than 240 days apart who are no twins: one was born elsewhere
+    order = np.lexsort((people.birth_order[child], people.dob[child], people.mother[child]))
+    child = child[order]
+    mother = people.mother[child]
+    gap = np.r_[OPEN, np.diff(people.dob[child])]
+    gap[np.r_[True, mother[1:] != mother[:-1]]] = OPEN
+    twin = people.birth_order[child] > 0
+    child = child[(gap > 240) | (twin & (gap == 0))]
+    child = child[np.argsort(people.dob[child], kind="stable")]
+    n = len(child)
+    mother, father, dob = people.mother[child], people.father[child], people.dob[child]
+    registered = dob + 3 + rng.geometric(0.12, n)
+    late = rng.random(n) < 0.012
+    registered = np.where(late, dob + rng.integers(200, 900, n), registered)
+    void_from = np.full(n, OPEN)
+    again, replaced = _replaced(registered, 0.008, rng)
+    void_from[again] = replaced
+    child = np.concatenate([child, child[again]])
+    mother, father = (
+        np.concatenate([mother, mother[again]]),
+        np.concatenate([father, father[again]]),
+    )
+    dob = np.concatenate([dob, dob[again]])
+    registered = np.concatenate([registered, replaced])
+    void_from = np.concatenate([void_from, np.full(len(again), OPEN)])
+    n = len(child)
+
+    twin = people.birth_order[child] > 0
+    one = write_down(world, child, dob, _CHILD, "birth child")
+    mom = write_down(world, mother, dob, _MOTHER, "birth mother")
+    dad = write_down(world, np.maximum(father, 0), dob, _FATHER, "birth father")
+    unnamed = rng.random(n) < 0.004
+    one.first[unnamed] = np.where(one.sex[unnamed] == "M", "BABY BOY", "BABY GIRL")
+    married = (people.married[mother] <= dob) & (people.spouse[mother] == father) & (father >= 0)
+    married_to_other = (people.married[mother] <= dob) & ~married
+    acknowledged = (father >= 0) & ~married & (rng.random(n) < 0.7)
+    shown = (father >= 0) & (married | acknowledged) & (rng.random(n) < 0.985)
+    marn = np.where(rng.random(n) < 0.01, "U", np.where(married | married_to_other, "Y", "N"))
+    ackn = np.where(marn == "Y", "X", np.where(acknowledged, "Y", "N"))
+    need = world.need(mother)
+    dyear, dmonth, dday = date_parts(one.dob)
+    myear, mmonth, mday = date_parts(mom.dob)
+    vague = rng.random(n) < 0.01
+    mmonth, mday = np.where(vague, "99", mmonth), np.where(vague, "99", mday)
+    lost = rng.random(n) < 0.004
+    myear, mmonth, mday = (np.where(lost, x, v) for x, v in
+                           (("9999", myear), ("99", mmonth), ("99", mday)))  # fmt: skip
+    fyear, fmonth, fday = date_parts(dad.dob)
+    vague = rng.random(n) < 0.03
+    fmonth, fday = np.where(vague, "99", fmonth), np.where(vague, "99", fday)
+    blank_dad = ~shown
+    weeks = np.clip(np.round(rng.normal(38.7, 1.9, n) - 2.5 * twin - 0.5 * need), 23, 43)
+    weight = np.clip(3320 - 135 * (39 - weeks) + rng.normal(0, 380, n) - 150 * twin, 420, 5400)
+    visits = np.clip(np.round(rng.normal(12.5 - 4 * need, 3.2, n)), 0, 30).astype(np.int64)
+    visits = np.where(rng.random(n) < 0.02, 99, visits)
+    medu_age = age_on(people.dob[mother], dob)
+    meduc = np.clip(np.round(rng.normal(5.6 - 3.2 * need, 1.3, n)), 1, 8).astype(np.int64)
+    meduc = np.where(medu_age < 18, np.minimum(meduc, 3), meduc)
+    meduc = np.where(rng.random(n) < 0.012, 9, meduc)
+    wic = np.where(rng.random(n) < 0.02, "U", np.where(rng.random(n) < need**1.5, "Y", "N"))
+    pay = np.where(rng.random(n) < np.clip(need * 1.05 - 0.1, 0, 1), "1", "2")
+    pay = np.where(rng.random(n) < 0.04, rng.choice(np.array(["3", "8", "9"]), n), pay)
+    street, unit, city, zip_ = address_lines(
+        world, mother, world.address_at(mother, dob), "births", errors=0.015
+    )
+    number, name = _split_number(street)
+    ryear, rmonth, rday = date_parts(registered)
+    fileno = _file_numbers(world, parts(one.dob)[0], registered)
+    key = np.char.add(np.char.add(fileno, "-"), dyear)
+    empty = np.full(n, "")
+
+    def dads(values):
+        return np.where(blank_dad, "", values)
+
+    columns = {
+        "FILENO": fileno, "BSTATE": np.full(n, STATE), "VOID": empty, "IDOB_YR": dyear,
+        "IDOB_MO": dmonth, "IDOB_DY": dday,
+        "ISEX": np.where(rng.random(n) < 0.002, "N", one.sex),
+        "PLUR": np.where(twin, "02", "01"),
+        "SORD": np.where(twin, np.char.add("0", people.birth_order[child].astype("U1")), ""),
+        "KIDFNAME": one.first, "KIDMNAME": one.middle, "KIDLNAME": one.last,
+        "KIDSUFX": one.suffix, "MOMFNAME": mom.first, "MOMMNAME": mom.middle,
+        "MOMLNAME": mom.last, "MOMMAIDN": people.last_born[mother], "MDOB_YR": myear,
+        "MDOB_MO": mmonth, "MDOB_DY": mday, "MOM_SSN": mom.ssn, "DADFNAME": dads(dad.first),
+        "DADMNAME": dads(dad.middle), "DADLNAME": dads(dad.last), "FDOB_YR": dads(fyear),
+        "FDOB_MO": dads(fmonth), "FDOB_DY": dads(fday), "DAD_SSN": dads(dad.ssn), "MARN": marn,
+        "ACKN": ackn, "MEDUC": meduc.astype("U1"),
+        "MRACE": _races(world, mother),
+        "OWGEST": weeks.astype(np.int64).astype("U2"),
+        "BWG": np.char.zfill(weight.astype(np.int64).astype("U4"), 4),
+        "NPREV": np.char.zfill(visits.astype("U2"), 2), "WIC": wic, "PAY": pay,
+        "STNUM": number, "STNAME": name, "UNITNUM": unit, "CITYC": city, "ZIPCODE": zip_,
+        "COUNTYC": np.full(n, COUNTY_CODE), "DOR_YR": ryear, "DOR_MO": rmonth, "DOR_DY": rday,
+    }  # fmt: skip
+    order = np.lexsort((fileno, dyear))
+    return {
+        "columns": {k: np.asarray(v)[order] for k, v in columns.items()},
+        "registered": registered[order],
+        "void_from": void_from[order],
+        "child": child[order],
+        "fileno": fileno[order],
+        "keys": {
+            "vital_child": (key[order], child[order]),
+            "vital_mother": (key[order], mother[order]),
+            "vital_father": (key[order], np.where(shown, father, -1)[order]),
+        },
+    }
+
+
+def _races(world: World, who: np.ndarray) -> np.ndarray:
+    """The bridged race code on the certificate; the same person always reports the same."""
+    draw = world.uniform("race on certificate", who)
+    asian = np.array(["04", "05", "06", "07", "10"])[(draw * 5).astype(int)]
+    latino = np.where(draw < 0.72, "01", np.where(draw < 0.8, "02", "15"))
+    several = np.where(draw < 0.8, "21", "15")
+    race = world.people.race[who]
+    code = np.choose(race, ["01", "02", asian, "03", "13", latino, several])
+    return np.where(world.uniform("race unknown", who) < 0.01, "99", code)
+
+
+def _split_number(street: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [(s.split(" ", 1) if " " in s else ["", s]) for s in street.tolist()]
+    return (
+        np.array([p[0] for p in pairs], dtype=object),
+        np.array([p[1] for p in pairs], dtype=object),
+    )
+
+
+def _deaths(world: World, births: dict) -> dict:
+    people, window = world.people, world.window
+    rng = world.stream("vital deaths")
+    who = np.flatnonzero((people.dod >= window.history) & (people.dod < window.end))
+    who = who[world.residence.known_row(who, people.dod[who]) >= 0]
+    last = world.residence.last_row(who, people.dod[who])
+    who = who[(last >= 0) & (world.residence.end[last] >= people.dod[who])]
+    who = who[np.argsort(people.dod[who], kind="stable")]
+    n = len(who)
+    died = people.dod[who]
+    registered = died + 2 + rng.geometric(0.16, n)
+    registered = np.where(rng.random(n) < 0.02, registered + rng.integers(30, 200, n), registered)
+    void_from = np.full(n, OPEN)
+    again, replaced = _replaced(registered, 0.01, rng)
+    void_from[again] = replaced
+    who, died = np.concatenate([who, who[again]]), np.concatenate([died, died[again]])
+    registered = np.concatenate([registered, replaced])
+    void_from = np.concatenate([void_from, np.full(len(again), OPEN)])
+    n = len(who)
+    one = write_down(world, who, died, _DEAD, "deaths")
+    age = age_on(people.dob[who], died)
+    byear, bmonth, bday = date_parts(one.dob)
+    vague = rng.random(n) < 0.008
+    bmonth, bday = np.where(vague, "99", bmonth), np.where(vague, "99", bday)
+    dyear, dmonth, dday = date_parts(died)
+    found_late = rng.random(n) < 0.004
+    dday = np.where(found_late, "99", dday)
+    draw = rng.random(n)
+    manner = np.select(
+        [draw < np.where(age < 45, 0.42, 0.05), draw < np.where(age < 45, 0.52, 0.065),
+         draw < np.where(age < 45, 0.57, 0.067), draw < np.where(age < 45, 0.585, 0.075),
+         draw < np.where(age < 45, 0.60, 0.08)],
+        ["A", "S", "H", "C", "P"], "N",
+    )  # fmt: skip
+    natural = np.array(["I251", "I219", "C349", "J449", "I64", "G309", "E119", "C509", "N189",
+                        "I500", "F03", "A419"])  # fmt: skip
+    cause = natural[rng.integers(0, len(natural), n)]
+    infant = age < 1
+    cause = np.select(
+        [infant & (manner == "N"), manner == "A", manner == "S", manner == "H",
+         (manner == "C") | (manner == "P")],
+        ["P072", np.where(rng.random(n) < 0.5, "X42", "V892"), "X70", "X95", "R99"], cause,
+    )  # fmt: skip
+    spouse = people.spouse[who]
+    married = (spouse >= 0) & (people.married[who] <= died)
+    widowed = married & (spouse >= 0) & (people.dod[np.maximum(spouse, 0)] < died)
+    draw = rng.random(n)
+    marital = np.select(
+        [age < 17, widowed, married | (people.married[who] <= died), draw < 0.03,
+         (age > 70) & (draw < 0.6), draw < 0.45],
+        ["S", "W", "M", "U", "W", "D"], "S",
+    )  # fmt: skip
+    street, unit, city, zip_ = address_lines(
+        world, who, world.address_at(who, died - 1), "deaths", errors=0.015
+    )
+    number, name = _split_number(street)
+    ryear, rmonth, rday = date_parts(registered)
+    fileno = _file_numbers(world, parts(died)[0], registered)
+    bcno = np.full(n, "", dtype="U6")
+    birth_of = {int(c): str(f) for c, f in zip(births["child"], births["fileno"], strict=True)}
+    for row in np.flatnonzero(infant & (rng.random(n) < 0.9)).tolist():
+        bcno[row] = birth_of.get(int(who[row]), "")
+    plus4 = numbers(world, "zip4", n, 1000, 10**6)
+    zip9 = np.where(
+        (zip_ != "") & (rng.random(n) < 0.4),
+        np.char.add(zip_.astype("U5"), np.array([p[-4:] for p in plus4.tolist()])), zip_,
+    )  # fmt: skip
+    columns = {
+        "FILENO": fileno, "DSTATE": np.full(n, STATE), "VOID": np.full(n, ""), "DOD_YR": dyear,
+        "DOD_MO": dmonth, "DOD_DY": dday, "GNAME": one.first, "MNAME": one.middle,
+        "LNAME": one.last, "SUFF": one.suffix, "SEX": one.sex, "SSN": one.ssn, "DOB_YR": byear,
+        "DOB_MO": bmonth, "DOB_DY": bday,
+        "RACE": _races(world, who), "MARITAL": marital,
+        "STNUM_R": number, "STNAME_R": name, "UNITNUM_R": unit, "CITY_R": city, "ZIP9_R": zip9,
+        "MANNER": manner, "ACME_UC": cause, "BCNO": bcno, "DOR_YR": ryear, "DOR_MO": rmonth,
+        "DOR_DY": rday,
+    }  # fmt: skip
+    key = np.char.add(np.char.add(fileno, "-"), dyear)
+    order = np.lexsort((fileno, dyear))
+    return {
+        "columns": {k: np.asarray(v)[order] for k, v in columns.items()},
+        "registered": registered[order],
+        "void_from": void_from[order],
+        "keys": {"vital_death": (key[order], who[order])},
+    }

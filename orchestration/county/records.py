@@ -1,0 +1,270 @@
+"""An agency's record of a person: identity as that agency once wrote it down.
+
+Errors belong to the record, not to the delivery: they are drawn once and stay, until the
+agency corrects the record (a second version, from some delivery on). About one person in a
+hundred has two records in one agency. Add here: another way a record differs from the person.
+Keep out: layouts and files (agencies/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from orchestration.county import noise
+from orchestration.county.timeline import OPEN, parts
+from orchestration.county.world import World
+
+DAY_KNOWN, DATE_UNKNOWN = 0, 1
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How often an agency errs, as shares of records. Levels follow the measured ranges of
+    administrative data (names 1-3 % per field, day and month swapped 0.5 %, another's SSN
+    0.3 %); each agency sets its own.
+    """
+
+    name_typo: float = 0.015
+    nickname: float = 0.0
+    first_middle_swap: float = 0.003
+    middle_blank: float = 0.15
+    middle_initial: float = 0.0
+    suffix_kept: float = 0.75
+    suffix_in_last: float = 0.12
+    double_surname: float = 0.3
+    old_surname: float = 0.02
+    day_month_swap: float = 0.005
+    dob_digit: float = 0.006
+    ssn_blank: float = 0.0
+    ssn_digit: float = 0.006
+    ssn_borrowed: float = 0.003
+    sex_wrong: float = 0.002
+    accents: float = 0.0
+    corrected: float = 0.15
+    renamed_later: float = 0.6
+
+
+@dataclass
+class Identity:
+    """Columns of recorded identities: text in capitals, dob a day, sex F, M."""
+
+    first: np.ndarray
+    middle: np.ndarray
+    last: np.ndarray
+    suffix: np.ndarray
+    dob: np.ndarray
+    ssn: np.ndarray
+    sex: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Identity:
+        """The identities of the given records."""
+        return Identity(*(c[rows] for c in vars(self).values()))
+
+
+_ACCENTS = {
+    "MUNOZ": "MUÑOZ", "NUNEZ": "NUÑEZ", "PENA": "PEÑA", "ZUNIGA": "ZUÑIGA",
+    "ORDONEZ": "ORDOÑEZ", "GARCIA": "GARCÍA", "GONZALEZ": "GONZÁLEZ", "HERNANDEZ": "HERNÁNDEZ",
+    "RODRIGUEZ": "RODRÍGUEZ", "LOPEZ": "LÓPEZ", "MARTINEZ": "MARTÍNEZ", "JIMENEZ": "JIMÉNEZ",
+    "RAMIREZ": "RAMÍREZ", "SANCHEZ": "SÁNCHEZ", "PEREZ": "PÉREZ", "GOMEZ": "GÓMEZ",
+}  # fmt: skip
+
+
+def write_down(
+    world: World, who: np.ndarray, when: np.ndarray, habits: Habits, name: str
+) -> Identity:
+    """Identities of persons `who` as an agency noted them on days `when`, errors included."""
+    people, rng = world.people, world.stream(f"records {name}")
+    n = len(who)
+    draw = rng.random((12, n))
+    stale = draw[0] < habits.old_surname
+    last = people.surname(who, np.where(stale, when - 3 * 365, when)).astype(object)
+    first, middle = people.first[who].copy(), people.middle[who].copy()
+    last = noise.apply(last, _double(last) & (draw[1] < habits.double_surname), rng,
+                       noise.double_name)  # fmt: skip
+    if habits.accents:
+        use = draw[2] < habits.accents
+        last = np.array(
+            [_ACCENTS.get(v, v) if u else v for v, u in zip(last, use, strict=True)], dtype=object
+        )
+    first = noise.apply(first, draw[3] < habits.nickname, rng, noise.nickname)
+    swap = (draw[4] < habits.first_middle_swap) & (middle != "")
+    first, middle = np.where(swap, middle, first), np.where(swap, first, middle)
+    middle = noise.apply(middle, draw[5] < habits.middle_blank, rng, noise.blank)
+    middle = noise.apply(middle, draw[6] < habits.middle_initial, rng, noise.initial)
+    for column in (first, last, middle):
+        column[:] = noise.apply(column, rng.random(n) < habits.name_typo, rng, noise.typo)
+    suffix = people.suffix[who]
+    inside = np.flatnonzero((suffix != "") & (draw[7] > 1 - habits.suffix_in_last))
+    last[inside] = last[inside] + " " + suffix[inside]
+    suffix = np.where(draw[7] < min(habits.suffix_kept, 1 - habits.suffix_in_last), suffix, "")
+    suffix = suffix.astype(object)
+    dob = people.dob[who].copy()
+    swapped = noise.swapped_day_and_month(dob)
+    dob = np.where((draw[8] < habits.day_month_swap) & (swapped <= when), swapped, dob)
+    shifts = np.array([1, -1, 10, -10, 365, -365, 3653, 31, -30, 2])
+    wrong = dob + shifts[rng.integers(0, len(shifts), n)]
+    dob = np.where((draw[9] < habits.dob_digit) & (wrong <= when), wrong, dob)
+    ssn = people.ssn[who].astype(object)
+    ssn = noise.apply(ssn, rng.random(n) < habits.ssn_digit, rng, noise.digits)
+    relative = _someone_at_home(world)[who]
+    borrowed = (draw[10] < habits.ssn_borrowed) & (relative >= 0)
+    ssn = np.where(borrowed, people.ssn[relative], ssn)
+    ssn = np.where(rng.random(n) < habits.ssn_blank, "", ssn).astype(object)
+    other = np.where(people.sex[who] == "F", "M", "F")
+    sex = np.where(draw[11] < habits.sex_wrong, other, people.sex[who])
+    return Identity(first, middle, last, suffix, dob, ssn, sex)
+
+
+def _double(values: np.ndarray) -> np.ndarray:
+    return np.array(["-" in v or " " in v for v in values], dtype=bool)
+
+
+def _someone_at_home(world: World) -> np.ndarray:
+    """For each person another one of the same home (-1 where they live alone)."""
+    home = world.people.home
+    order = np.argsort(home, kind="stable")
+    following = np.r_[order[1:], order[0]]
+    out = np.full(len(home), -1)
+    same = (home[order] == home[following]) & (home[order] >= 0)
+    out[order[same]] = following[same]
+    # the last of a home looks back to the one before
+    lonely = order[1:][~same[1:] & (home[order[1:]] == home[order[:-1]]) & (home[order[1:]] >= 0)]
+    before = order[:-1][~same[1:] & (home[order[1:]] == home[order[:-1]]) & (home[order[1:]] >= 0)]
+    out[lonely] = before
+    return out
+
+
+@dataclass
+class Ledger:
+    """All records of one agency. Record r is about `person[r]`.
+
+    A person has one record, or two: then things before `cut` belong to the first and later
+    ones to the second. Each record is `before` up to delivery `change` and `after` from it on.
+    """
+
+    person: np.ndarray
+    cut: np.ndarray
+    second: np.ndarray
+    before: Identity
+    after: Identity
+    change: np.ndarray
+    who: np.ndarray
+
+    def record(self, who: np.ndarray, on: np.ndarray | int) -> np.ndarray:
+        """The record number for each person on each day."""
+        at = np.searchsorted(self.who, who)
+        return np.where((self.second[at] >= 0) & (on >= self.cut[at]), self.second[at], at)
+
+    def identity(self, delivery: int) -> Identity:
+        """All records as they stand in a delivery (0-based)."""
+        fixed = self.change <= delivery
+        return Identity(
+            *(
+                np.where(fixed, a, b)
+                for a, b in zip(vars(self.after).values(), vars(self.before).values(), strict=True)
+            )
+        )
+
+
+def open_ledger(
+    world: World, who: np.ndarray, first_seen: np.ndarray, habits: Habits, name: str,
+    *, twice: float = 0.01, cut_from: int | None = None,
+) -> Ledger:  # fmt: skip
+    """Records for the persons `who` (sorted, distinct), first met on `first_seen`.
+
+    twice: share of persons with two records; their second one starts on a day between
+    `cut_from` (default: the start of the window) and the end of the window.
+    """
+    window = world.window
+    rng = world.stream(f"ledger {name}")
+    n = len(who)
+    low = window.start if cut_from is None else cut_from
+    again = rng.random(n) < twice
+    cut = np.where(again, rng.integers(low, window.end, n), OPEN)
+    second = np.full(n, -1)
+    second[again] = n + np.arange(again.sum())
+    person = np.concatenate([who, who[again]])
+    seen = np.concatenate([first_seen, np.maximum(first_seen[again], cut[again])])
+    before = write_down(world, person, seen, habits, name)
+    # corrections: some wrong records are put right; new surnames reach some records
+    m = len(person)
+    clean = write_down(
+        world, person, seen,
+        replace(habits, name_typo=0, day_month_swap=0, dob_digit=0, ssn_digit=0, ssn_borrowed=0,
+                sex_wrong=0, first_middle_swap=0, nickname=0, old_surname=0, double_surname=0,
+                accents=0),
+        name + " corrected",
+    )  # fmt: skip
+    draw = rng.random(m)
+    when = rng.integers(1, max(2, window.months), m)
+    fixes = draw < habits.corrected
+    # a correction puts the wrong field right and leaves the rest of the record as it is
+    after = Identity(*(np.array(c, copy=True) for c in vars(before).values()))
+    for field in ("first", "last", "dob", "ssn", "sex"):
+        wrong = fixes & (getattr(before, field) != getattr(clean, field))
+        wrong &= getattr(before, field) != ""
+        getattr(after, field)[wrong] = getattr(clean, field)[wrong]
+    change = np.where(fixes, when, 10_000)
+    wed = world.people.renamed[person]
+    hears = (wed >= np.maximum(seen, window.start)) & (wed < window.end)
+    hears &= rng.random(m) < habits.renamed_later
+    months_on = (wed - window.start) // 30 + 1 + rng.integers(0, 2, m)
+    after.last[hears] = world.people.last[person][hears]
+    change = np.where(hears, months_on, change)
+    return Ledger(person, cut, second, before, after, change, who)
+
+
+def numbers(world: World, name: str, count: int, low: int, high: int) -> np.ndarray:
+    """`count` distinct id numbers between low and high, in no order, as text."""
+    rng = world.stream(f"ids {name}")
+    found = np.unique(rng.integers(low, high, count + count // 8 + 32))
+    while len(found) < count:
+        found = np.unique(np.concatenate([found, rng.integers(low, high, count)]))
+    return rng.permutation(found)[:count].astype("U20")
+
+
+def address_lines(
+    world: World, who: np.ndarray, address: np.ndarray, name: str, errors: float = 0.02
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number and street, unit, town, ZIP as the agency's record of that person has them.
+
+    The same person and address always come out the same in one agency. -1: empty.
+    """
+    a = world.addresses
+    known = address >= 0
+    street = np.array(
+        [f"{n} {s}" for n, s in zip(a.number[address], a.street[address], strict=True)],
+        dtype=object,
+    )
+    unit, city, zip_ = a.unit[address].copy(), a.city[address], a.zip[address]
+    hit = world.uniform(f"street error {name}", who, address) < errors
+    bits = (world.uniform(f"street bits {name}", who, address) * 2**53).astype(np.int64)
+    for row in np.flatnonzero(hit & known).tolist():
+        number, rest = street[row].split(" ", 1)
+        street[row] = number + " " + noise.street(rest, int(bits[row]))
+    style = world.uniform(f"unit style {name}", who, address)
+    for row in np.flatnonzero((unit != "") & (style < 0.12)).tolist():
+        value = unit[row].split(" ")[-1]
+        unit[row] = ("#" + value, "", "UNIT " + value, "APT " + value)[int(style[row] * 1000) % 4]
+    return (
+        np.where(known, street, ""), np.where(known, unit, ""), np.where(known, city, ""),
+        np.where(known, zip_, ""),
+    )  # fmt: skip
+
+
+def title(values: np.ndarray) -> np.ndarray:
+    """Text in title case (O'Neil and Mc names come out as a clerk's shift key leaves them)."""
+    return np.array([v.title() for v in values.tolist()], dtype=object)
+
+
+def date_parts(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Year, two-digit month and day as text; 9999, 99, 99 for OPEN."""
+    known = days < OPEN
+    y, m, d = parts(np.where(known, days, 0))
+    return (
+        np.where(known, y.astype("U4"), "9999"),
+        np.where(known, np.char.zfill(m.astype("U2"), 2), "99"),
+        np.where(known, np.char.zfill(d.astype("U2"), 2), "99"),
+    )

@@ -1,0 +1,122 @@
+"""Days, months and the window of deliveries.
+
+A date is a whole number of days since 1970-01-01; OPEN stands for "not ended". Intervals
+are half-open: the day of the end is the first day on which the state no longer holds.
+Add here: calendar arithmetic. Keep out: what happens on the days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+OPEN = 1_000_000  # a day in the year 4707: later than anything the county knows
+
+
+def day(year: int, month: int, dom: int) -> int:
+    """The day number of a date."""
+    return int(np.datetime64(f"{year:04d}-{month:02d}-{dom:02d}", "D").astype(np.int64))
+
+
+def parts(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Year, month and day of month of each day number."""
+    dates = np.asarray(days, dtype=np.int64).astype("M8[D]")
+    months = dates.astype("M8[M]")
+    year = dates.astype("M8[Y]").astype(np.int64) + 1970
+    month = months.astype(np.int64) % 12 + 1
+    dom = (dates - months.astype("M8[D]")).astype(np.int64) + 1
+    return year, month, dom
+
+
+def month_of(days: np.ndarray) -> np.ndarray:
+    """The month number (months since 1970-01) of each day."""
+    return np.asarray(days, dtype=np.int64).astype("M8[D]").astype("M8[M]").astype(np.int64)
+
+
+def month_start(months: np.ndarray) -> np.ndarray:
+    """The first day of each month number."""
+    return np.asarray(months, dtype=np.int64).astype("M8[M]").astype("M8[D]").astype(np.int64)
+
+
+def birthday(dob: np.ndarray, age: np.ndarray | int) -> np.ndarray:
+    """The day on which someone born on `dob` turns `age` (29 February counts as 1 March)."""
+    year, month, dom = parts(dob)
+    months = (year + age - 1970) * 12 + month - 1
+    return month_start(months) + dom - 1
+
+
+def age_on(dob: np.ndarray, on: np.ndarray | int) -> np.ndarray:
+    """Completed years of age on a day."""
+    dob = np.asarray(dob, dtype=np.int64)
+    on = np.broadcast_to(np.asarray(on, dtype=np.int64), dob.shape)
+    by, bm, bd = parts(dob)
+    y, m, d = parts(on)
+    return y - by - ((m * 100 + d) < (bm * 100 + bd))
+
+
+_ORDER = {
+    "iso": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    "us": (5, 6, 4, 8, 9, 4, 0, 1, 2, 3),
+    "compact": (0, 1, 2, 3, 5, 6, 8, 9),
+}
+
+
+def text(days: np.ndarray, layout: str = "iso") -> np.ndarray:
+    """Dates as text: iso YYYY-MM-DD, us MM/DD/YYYY, compact YYYYMMDD; OPEN becomes empty."""
+    days = np.asarray(days, dtype=np.int64)
+    known = days < OPEN
+    iso = np.datetime_as_string(np.where(known, days, 0).astype("M8[D]")).astype("U10")
+    letters = iso.view("U1").reshape(len(iso), 10)
+    order = _ORDER[layout]
+    if layout == "us":
+        letters = letters.copy()
+        letters[:, 4] = "/"
+    chosen = np.ascontiguousarray(letters[:, list(order)]).view(f"U{len(order)}").ravel()
+    return np.where(known, chosen, "")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The months in which agencies deliver, and how far back their files go.
+
+    first: month number of the first delivery; months: how many. Everything an agency hands
+    over in a month is what it knew on the last day of that month.
+    """
+
+    first: int
+    months: int
+
+    @property
+    def start(self) -> int:
+        """The first day of the first delivered month: the day the county is counted."""
+        return int(month_start(np.array([self.first]))[0])
+
+    @property
+    def end(self) -> int:
+        """The day after the last delivered month."""
+        return int(month_start(np.array([self.first + self.months]))[0])
+
+    @property
+    def year(self) -> int:
+        return self.first // 12 + 1970
+
+    @property
+    def history(self) -> int:
+        """The first day of the true histories: 1 January, seven years before the start."""
+        return day(self.year - 7, 1, 1)
+
+    def as_of(self, i: int) -> int:
+        """The last day of delivery i (0-based)."""
+        return int(month_start(np.array([self.first + i + 1]))[0]) - 1
+
+    def folder(self, i: int) -> str:
+        """YYYY-MM of delivery i."""
+        year, month = divmod(self.first + i, 12)
+        return f"{year + 1970:04d}-{month + 1:02d}"
+
+
+def window(start: str, months: int) -> Window:
+    """The window that starts in the month `start` (YYYY-MM)."""
+    year, month = start.split("-")
+    return Window(first=(int(year) - 1970) * 12 + int(month) - 1, months=months)

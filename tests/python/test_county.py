@@ -1,0 +1,588 @@
+"""The fictional county: same arguments same bytes, the agencies' layouts, the quirks each file
+must have, a truth that covers every delivered identity and leaks into none.
+
+Add here: a property every generated county must have. Keep out: how well it can be linked
+(test_linkage.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from datetime import date, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from orchestration import county, settings
+from orchestration.errors import UsageError
+from orchestration.landing.contracts import load_contracts
+
+PERSONS = 12_000
+MONTHS = 5
+BAD = "2025-06"
+LAST = "2025-05"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("county")
+    county.generate(out, persons=PERSONS, months=MONTHS, seed=7)
+    return out
+
+
+@pytest.fixture(scope="module")
+def contracts():
+    return load_contracts(settings.load().contracts)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def rows(path: Path, encoding: str = "utf-8", delimiter: str = ",") -> list[dict[str, str]]:
+    with path.open(encoding=encoding, newline="") as handle:
+        return list(csv.DictReader(handle, delimiter=delimiter))
+
+
+def jail(folder: Path) -> list[dict[str, str]]:
+    return rows(folder / "bookings.csv", "cp1252", "|")
+
+
+def delivered(made: Path) -> list[tuple[str, str, Path]]:
+    """(agency, delivery, path) of every delivered file."""
+    return [
+        (p.parts[-3], p.parts[-2], p)
+        for p in sorted((made / "observed").glob("*/*/*"))
+        if p.name != "manifest.json"
+    ]
+
+
+def wage_lines(made: Path) -> list[str]:
+    return [
+        line
+        for path in sorted((made / "observed" / "wages").glob("*/*.txt"))
+        for line in path.read_text(encoding="ascii").splitlines()
+    ]
+
+
+def wage_key(line: str) -> str:
+    return "|".join((line[:9], line[9:24].strip(), line[24].strip(), line[25:45].strip()))
+
+
+# -- the same arguments give the same bytes ---------------------------------------------------
+
+
+def test_same_arguments_same_bytes_in_another_process(tmp_path):
+    county.generate(tmp_path / "a", persons=600, months=2, seed=3)
+    code = (
+        "from pathlib import Path; from orchestration import county; "
+        f"county.generate(Path({str(tmp_path / 'b')!r}), persons=600, months=2, seed=3)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=settings.PROJECT_ROOT,
+        env={"PYTHONHASHSEED": "12345", "PATH": "", "TZ": "Asia/Tokyo"},
+    )
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+
+
+def test_another_seed_gives_another_county(tmp_path):
+    county.generate(tmp_path / "a", persons=600, months=1, seed=3)
+    county.generate(tmp_path / "b", persons=600, months=1, seed=4)
+    first, second = hashes(tmp_path / "a"), hashes(tmp_path / "b")
+    same = {name for name in first if second.get(name) == first[name]}
+    # only what does not depend on persons may be alike: header-only files, the federal file
+    assert not {n for n in same if "births" in n or "Client" in n or "truth" in n}
+
+
+def test_a_smaller_county_in_the_same_folder_leaves_nothing_behind(tmp_path):
+    county.generate(tmp_path, persons=600, months=3)
+    county.generate(tmp_path, persons=600, months=1, bad_delivery=False)
+    deliveries = {p.parent.name for p in (tmp_path / "observed").glob("*/*/*")}
+    assert deliveries == {"2025-01"}
+    assert json.loads((tmp_path / "county.json").read_text())["bad_delivery"] is None
+
+
+# -- layouts ----------------------------------------------------------------------------------
+
+
+def test_every_file_has_exactly_one_contract_and_every_contract_a_file(made, contracts):
+    used = set()
+    for agency, _, path in delivered(made):
+        fits = [
+            c for c in contracts if c.agency == agency and re.fullmatch(c.file_pattern, path.name)
+        ]
+        assert len(fits) == 1, path.name
+        used.add((agency, fits[0].file))
+    assert used == {(c.agency, c.file) for c in contracts}
+
+
+def test_headers_keys_and_codes_are_the_contracts(made, contracts):
+    for agency, delivery, path in delivered(made):
+        contract = next(
+            c for c in contracts if c.agency == agency and re.fullmatch(c.file_pattern, path.name)
+        )
+        if contract.file_format != "csv":
+            continue
+        table = contract.tables[0]
+        lines = path.read_text(encoding=contract.encoding).splitlines()
+        assert lines[0].split(contract.delimiter) == [c.header for c in table.columns], path.name
+        data = rows(path, contract.encoding, contract.delimiter)
+        for column in table.columns:
+            values = {r[column.header] for r in data} - {""}
+            if column.codes:
+                assert values <= set(column.codes), (path.name, column.header)
+            if column.required:
+                assert all(r[column.header] for r in data), (path.name, column.header)
+        keys = [c.header for c in table.columns if c.key_position]
+        if keys and (agency, delivery) != ("benefits", BAD):
+            count = Counter(tuple(r[k] for k in keys) for r in data)
+            assert max(count.values(), default=1) == 1, path.name
+
+
+def test_wage_lines_have_the_fixed_layout(made):
+    lines = wage_lines(made)
+    assert len(lines) > 5_000
+    for line in lines:
+        assert re.fullmatch(r"\d{9}.{36}10\d{10}\d{5}\d{9}20\d\d[1-4][-\d]\d{9}", line), len(line)
+
+
+def test_wages_come_one_quarter_late(made):
+    names = {(p.parent.name, p.name) for a, _, p in delivered(made) if a == "wages"}
+    assert names == {
+        ("2025-01", "wages_2024Q1.txt"),
+        ("2025-01", "wages_2024Q2.txt"),
+        ("2025-01", "wages_2024Q3.txt"),
+        ("2025-04", "wages_2024Q4.txt"),
+    }
+
+
+def test_manifests_count_and_hash_every_file(made):
+    for manifest in sorted((made / "observed").glob("*/*/manifest.json")):
+        content = json.loads(manifest.read_text())
+        assert content["agency"] == manifest.parts[-3]
+        assert content["delivery"] == manifest.parts[-2]
+        listed = {f["name"] for f in content["files"]}
+        assert listed == {p.name for p in manifest.parent.iterdir()} - {"manifest.json"}
+        for entry in content["files"]:
+            data = (manifest.parent / entry["name"]).read_bytes()
+            assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+            assert entry["bytes"] == len(data)
+            lines = [x for x in data.split(b"\n") if x]
+            frame = 1 if entry["name"].endswith(".csv") else 0
+            frame += sum(x.startswith((b"HEADER", b"TRAILER")) for x in lines)
+            assert entry["rows"] == len(lines) - frame
+
+
+def test_the_federal_tanf_file_is_the_public_one(made):
+    name = "ADS.E2J.FTP1.TS06"
+    fixture = settings.PROJECT_ROOT / "tests" / "fixtures" / "tanf" / name
+    assert (made / "observed/tanf_acf/2025-01" / name).read_bytes() == fixture.read_bytes()
+
+
+# -- quirks -----------------------------------------------------------------------------------
+
+
+def test_quirks_of_vital_records(made):
+    births = rows(made / "observed/vital" / LAST / "births.csv")
+    deaths = rows(made / "observed/vital" / LAST / "deaths.csv")
+    assert sum(b["VOID"] == "1" for b in births) >= 1
+    assert sum(b["PLUR"] == "02" for b in births) >= 4
+    assert {b["SORD"] for b in births} == {"", "01", "02"}
+    assert 0.05 < sum(b["DADFNAME"] == "" for b in births) / len(births) < 0.5
+    assert sum(b["MDOB_MO"] == "99" for b in births) >= 1
+    assert sum(b["MDOB_YR"] == "9999" for b in births) >= 1
+    renamed = sum(b["MOMLNAME"] != b["MOMMAIDN"] for b in births) / len(births)
+    assert 0.2 < renamed < 0.8
+    late = [
+        b for b in births
+        if date(int(b["DOR_YR"]), int(b["DOR_MO"]), int(b["DOR_DY"])).toordinal()
+        - date(int(b["IDOB_YR"]), int(b["IDOB_MO"]), int(b["IDOB_DY"])).toordinal() > 180
+    ]  # fmt: skip
+    assert late
+    assert {b["IDOB_YR"] for b in births} == {str(y) for y in range(2018, 2026)}
+    infants = [d for d in deaths if d["BCNO"]]
+    numbers = {(b["FILENO"], b["IDOB_YR"]) for b in births}
+    assert infants and all((d["BCNO"], d["DOB_YR"]) in numbers for d in infants)
+    assert sum(d["SSN"] == "" for d in deaths) >= 3
+
+
+def test_quirks_of_schools(made):
+    folder = made / "observed/k12" / LAST
+    enrolled = rows(folder / "enrollments.csv")
+    assert all(re.fullmatch(r"\d{10}", e["student_id"]) for e in enrolled)
+    assert sum(e["student_id"].startswith("0") for e in enrolled) > 100
+    assert sum(e["exit_type"] == "W5" for e in enrolled) >= 2  # no-shows
+    assert sum(e["exit_type"] == "W8" and e["entry_date"] == e["exit_date"] for e in enrolled) >= 2
+    spans = defaultdict(list)
+    for e in enrolled:
+        if e["exit_date"] != e["entry_date"]:
+            spans[e["student_id"]].append(
+                (e["entry_date"], e["exit_date"] or "9999", e["school_id"])
+            )
+    concurrent = [s for v in spans.values() for s, n in pairwise(sorted(v))
+                  if n[0] < s[1] and n[2] != s[2]]  # fmt: skip
+    assert concurrent
+    assert {e["school_year"] for e in enrolled} == {"2024", "2025"}
+    attendance = rows(folder / f"attendance_{LAST}.csv")
+    for a in attendance:
+        kinds = ("days_absent_excused", "days_absent_unexcused", "days_suspended")
+        absent = sum(int(a[k]) for k in kinds)
+        assert int(a["days_enrolled"]) == int(a["days_present"]) + absent
+        assert int(a["days_enrolled"]) > 0
+    present = sum(int(a["days_present"]) for a in attendance)
+    assert 0.9 < present / sum(int(a["days_enrolled"]) for a in attendance) < 0.98
+    assert sum(s["close_date"] != "" for s in rows(folder / "schools.csv")) == 1
+
+
+def test_quirks_of_benefits(made):
+    months = [
+        rows(made / "observed/benefits" / d / f"case_members_{d}.csv")
+        for d in ("2025-01", "2025-02", "2025-03", "2025-04", LAST)
+    ]
+    members = months[-1]
+    ssns = Counter(m["ssn"] for m in members)
+    assert sum(ssns[p] for p in ("000000000", "111111111", "999999999", "123456789")) >= 4
+    assert ssns[""] >= 2
+    dobs = Counter(m["birth_date"] for month in months for m in month)
+    assert dobs["01/01/1900"] and dobs["99/99/9999"]
+    cases = defaultdict(set)
+    for m in members:
+        cases[(m["program"], m["client_id"])].add(m["case_number"])
+    assert any(len(c) > 1 for c in cases.values())  # one person on two cases
+    assert {m["case_status"] for m in members} == {"A", "S"}
+    assert {m["program"] for m in members} == {"SNAP", "TANF"}
+    amounts = defaultdict(set)
+    for m in members:
+        amounts[(m["program"], m["case_number"])].add(m["benefit_amount"])
+    assert all(len(a) == 1 for a in amounts.values())  # the amount is the case's
+
+
+def test_case_numbers_are_given_out_again_to_another_family(made):
+    person = {
+        r["source_person_key"]: r["person"]
+        for r in rows(made / "truth/records.csv")
+        if r["source_system"] == "benefits"
+    }
+    families = defaultdict(list)
+    for path in sorted((made / "observed/benefits").glob("*/case_members_*.csv"))[:MONTHS]:
+        grouped = defaultdict(set)
+        for m in rows(path):
+            grouped[(m["program"], m["case_number"])].add(person[m["client_id"]])
+        for key, members in grouped.items():
+            families[key].append(members)
+    strangers = [v for v in families.values() if any(not a & b for a, b in pairwise(v))]
+    assert 1 <= len(strangers) < len(families) * 0.05
+
+
+def test_summer_and_the_new_school_year(tmp_path):
+    county.generate(tmp_path, persons=2_000, months=9, bad_delivery=False)
+    # the summer has no report of attendance, and in August the school years roll on
+    attendance = {p.name for p in (tmp_path / "observed/k12").glob("*/attendance_*.csv")}
+    assert "attendance_2025-06.csv" in attendance
+    assert not {"attendance_2025-07.csv", "attendance_2025-08.csv"} & attendance
+    june = rows(tmp_path / "observed/k12/2025-06/enrollments.csv")
+    august = rows(tmp_path / "observed/k12/2025-08/enrollments.csv")
+    assert {e["school_year"] for e in june} == {"2024", "2025"}
+    assert {e["school_year"] for e in august} == {"2025", "2026"}
+    assert abs(len(august) / len(june) - 1) < 0.15
+
+
+def test_quirks_of_wages(made):
+    lines = wage_lines(made)
+    names = defaultdict(set)
+    for line in lines:
+        names[line[:9]].add(line[9:45])
+    assert sum(len(n) > 1 for n in names.values()) >= 20  # several names on one SSN
+    assert any(int(line[76:86]) == 0 for line in lines)
+    assert any(int(line[76:86]) < 0 for line in lines)
+    assert any(line[62:71] == "000000000" for line in lines)
+    per = Counter((line[:9], line[47:57], line[71:76]) for line in lines)
+    assert sum(n > 1 for n in per.values()) >= 10  # several lines per worker and employer
+
+
+def test_quirks_of_homeless_services(made):
+    folder = made / "observed/hmis" / LAST
+    clients = rows(folder / "Client.csv")
+    enrolments = rows(folder / "Enrollment.csv")
+    exits = {e["EnrollmentID"]: e for e in rows(folder / "Exit.csv")}
+    partial = [c for c in clients if c["SSNDataQuality"] == "2"]
+    assert partial and all(re.fullmatch(r"x{5}\d{4}", c["SSN"]) for c in partial)
+    assert all(c["SSN"] == "" for c in clients if c["SSNDataQuality"] in ("8", "9", "99"))
+    assert any(c["DOBDataQuality"] == "2" and c["DOB"].endswith("-01-01") for c in clients)
+    assert any(c["DOB"] == "" for c in clients)
+    assert any(e["DateDeleted"] for e in enrolments)
+    assert 0 < len(exits) < len(enrolments)
+    entry = {e["EnrollmentID"]: e["EntryDate"] for e in enrolments}
+    assert all(x["ExitDate"] >= entry[i] for i, x in exits.items())
+    heads = Counter(e["HouseholdID"] for e in enrolments if e["RelationshipToHoH"] == "1")
+    assert max(heads.values()) == 2
+    shelter = {p["ProjectID"] for p in rows(folder / "Project.csv") if p["ProjectType"] in "01"}
+    nights = rows(folder / "Services.csv")
+    assert nights and {n["EnrollmentID"] for n in nights} <= set(entry)
+    stays = defaultdict(list)
+    for e in enrolments:
+        if not e["DateDeleted"]:
+            out = exits.get(e["EnrollmentID"], {}).get("ExitDate", "9999")
+            stays[e["PersonalID"]].append((e["EntryDate"], out))
+    assert any(b[0] < a[1] for v in stays.values()
+               for a, b in pairwise(sorted(v)))  # fmt: skip
+    assert shelter and sum(len(e["HouseholdID"]) > 0 for e in enrolments) == len(enrolments)
+
+
+def test_quirks_of_the_jail(made):
+    bookings = jail(made / "observed/jail" / LAST)
+    assert any(b["release_dttm"] == "" for b in bookings)
+    assert any(b["ssn_last4"] == "" for b in bookings)
+    names = defaultdict(set)
+    for b in bookings:
+        names[b["jacket_no"]].add((b["first_name"], b["birth_date"]))
+    assert any(len(n) > 1 for n in names.values())  # aliases
+    released = {(b["jacket_no"], b["release_dttm"][:10]) for b in bookings if b["release_dttm"]}
+    again = [b for b in bookings if (b["jacket_no"], b["booking_dttm"][:10]) in released
+             and b["release_dttm"][:10] != b["booking_dttm"][:10]]  # fmt: skip
+    assert again  # booked anew on the day of a release
+    assert {b["release_reason"] for b in bookings} >= {"", "BND", "TSV", "TRN"}
+    raw = (made / "observed/jail" / LAST / "bookings.csv").read_bytes()
+    with pytest.raises(UnicodeDecodeError):  # code page 1252, and it shows
+        raw.decode("utf-8")
+
+
+def test_people_with_two_ids_and_address_points_that_grow(made):
+    owners = defaultdict(lambda: defaultdict(set))
+    for r in rows(made / "truth/records.csv"):
+        owners[r["source_system"]][r["person"]].add(r["source_person_key"])
+    for system in ("k12", "benefits", "hmis", "jail"):
+        share = sum(len(k) > 1 for k in owners[system].values()) / len(owners[system])
+        assert 0 < share < 0.04, system
+    first = rows(made / "observed/gis/2025-01/address_points.csv")
+    later = rows(made / "observed/gis/2025-03/address_points.csv")
+    ids = {a["address_point_id"] for a in first}
+    assert ids < {a["address_point_id"] for a in later}
+    assert {a["use_code"] for a in first} == {"R", "G", "I"}
+    assert all(a["tract_geoid"].startswith("10003") for a in first)
+
+
+# -- truth ------------------------------------------------------------------------------------
+
+
+def delivered_keys(made: Path) -> dict[str, set[str]]:
+    found = defaultdict(set)
+    for agency, _, path in delivered(made):
+        if path.name == "births.csv":
+            for b in rows(path):
+                key = f"{b['FILENO']}-{b['IDOB_YR']}"
+                found["vital_child"].add(key)
+                found["vital_mother"].add(key)
+                if b["DADFNAME"] or b["DADLNAME"]:
+                    found["vital_father"].add(key)
+        elif path.name == "deaths.csv":
+            found["vital_death"] |= {f"{d['FILENO']}-{d['DOD_YR']}" for d in rows(path)}
+        elif path.name == "enrollments.csv" or path.name.startswith("attendance"):
+            found["k12"] |= {e["student_id"] for e in rows(path)}
+        elif agency == "benefits":
+            found["benefits"] |= {m["client_id"] for m in rows(path)}
+        elif path.name in ("Client.csv", "Enrollment.csv", "Exit.csv", "Services.csv"):
+            found["hmis"] |= {c["PersonalID"] for c in rows(path)}
+        elif agency == "jail":
+            found["jail"] |= {b["jacket_no"] for b in jail(path.parent)}
+    found["wages"] = {wage_key(line) for line in wage_lines(made)}
+    return found
+
+
+def test_truth_knows_every_delivered_identity_once_and_no_other(made):
+    truth = defaultdict(list)
+    persons = {p["person"] for p in rows(made / "truth/persons.csv")}
+    for r in rows(made / "truth/records.csv"):
+        truth[r["source_system"]].append(r["source_person_key"])
+        assert r["person"] in persons
+    keys = delivered_keys(made)
+    assert {s: set(k) for s, k in truth.items()} == dict(keys)
+    assert all(len(k) == len(set(k)) for k in truth.values())
+
+
+def test_no_name_of_the_truth_in_any_delivered_file(made):
+    names = {p["person"] for p in rows(made / "truth/persons.csv")}
+    names |= {h["household"] for h in rows(made / "truth/households.csv")}
+    for _, _, path in delivered(made):
+        words = set(re.findall(r"[A-Z]\d{7}(?!\d)", path.read_bytes().decode("latin-1")))
+        assert not words & names, path.name
+
+
+def test_true_lives_are_possible_lives(made):
+    people = {p["person"]: p for p in rows(made / "truth/persons.csv")}
+    for s in rows(made / "truth/spells.csv"):
+        p = people[s["person"]]
+        assert p["birth_date"] <= s["start_date"]
+        assert not s["last_day"] or s["start_date"] <= s["last_day"]
+        if s["program"] in ("k12_enrollment", "jail") and p["death_date"]:
+            assert s["start_date"] <= p["death_date"]
+    for name, value in (("residence", "tract_geoid"), ("households", "household")):
+        spans = defaultdict(list)
+        for r in rows(made / f"truth/{name}.csv"):
+            spans[r["person"]].append((r["start_date"], r["last_day"] or "9999-12-31", r[value]))
+        for person, v in spans.items():
+            v.sort()
+            assert v[0][0] >= people[person]["birth_date"]
+            assert all(a[1] < b[0] for a, b in pairwise(v)), name
+    programs = {s["program"] for s in rows(made / "truth/spells.csv")}
+    assert programs == {
+        "k12_enrollment", "snap", "tanf", "employment", "shelter", "transitional_housing",
+        "permanent_housing", "street_outreach", "other_homeless_service", "jail",
+    }  # fmt: skip
+
+
+def test_mothers_and_children_are_the_birth_records(made):
+    people = {p["person"]: p for p in rows(made / "truth/persons.csv")}
+    who = {
+        (r["source_system"], r["source_person_key"]): people[r["person"]]
+        for r in rows(made / "truth/records.csv")
+    }
+    births = rows(made / "observed/vital" / LAST / "births.csv")
+    for b in births:
+        key = f"{b['FILENO']}-{b['IDOB_YR']}"
+        mother, child = who[("vital_mother", key)], who[("vital_child", key)]
+        assert mother["sex"] == "F"
+        years = (datetime.fromisoformat(child["birth_date"])
+                 - datetime.fromisoformat(mother["birth_date"])).days / 365.25  # fmt: skip
+        assert 14 <= years <= 49
+    twins = defaultdict(set)
+    for b in births:
+        if b["PLUR"] == "02" and b["VOID"] == "0":
+            twins[(b["MOMFNAME"][:1], b["IDOB_YR"], b["IDOB_MO"], b["IDOB_DY"])].add(b["SORD"])
+    assert sum(t == {"01", "02"} for t in twins.values()) >= len(twins) * 0.7
+
+
+def test_errors_are_there_and_stay_within_bounds(made):
+    """Levels of error at which good linkage is possible and not trivial."""
+    people = {p["person"]: p for p in rows(made / "truth/persons.csv")}
+    who = {
+        (r["source_system"], r["source_person_key"]): people[r["person"]]
+        for r in rows(made / "truth/records.csv")
+    }
+    students = {e["student_id"]: e for e in rows(made / "observed/k12" / LAST / "enrollments.csv")}
+    right = sum(who[("k12", i)]["birth_date"] == e["birth_date"] for i, e in students.items())
+    assert 0.97 < right / len(students) < 1.0
+    members = rows(made / "observed/benefits" / LAST / f"case_members_{LAST}.csv")
+    by_person = defaultdict(set)
+    for m in members:
+        dob = m["birth_date"]
+        if who[("benefits", m["client_id"])]["birth_date"] != f"{dob[6:]}-{dob[:2]}-{dob[3:5]}":
+            by_person["wrong"].add(m["client_id"])
+        by_person["all"].add(m["client_id"])
+    assert 0.005 < len(by_person["wrong"]) / len(by_person["all"]) < 0.05
+    shared = defaultdict(set)
+    truth = {
+        r["source_person_key"]: r["person"]
+        for r in rows(made / "truth/records.csv")
+        if r["source_system"] == "wages"
+    }
+    for key, person in truth.items():
+        shared[key[:9]].add(person)
+    assert 1 <= sum(len(p) > 1 for p in shared.values()) <= len(shared) * 0.01  # borrowed SSNs
+
+
+# -- volumes ----------------------------------------------------------------------------------
+
+
+def test_volumes_and_codes_are_steady_from_month_to_month(made, contracts):
+    """So that a gate with limits of 20 % on rows and 0.10 on shares holds nothing but the bad
+    delivery."""
+    before: dict[tuple[str, str], tuple[int, dict[str, Counter]]] = {}
+    for agency, delivery, path in delivered(made):
+        contract = next(
+            c for c in contracts if c.agency == agency and re.fullmatch(c.file_pattern, path.name)
+        )
+        if contract.file_format != "csv" or (agency, delivery) == ("benefits", BAD):
+            continue
+        data = rows(path, contract.encoding, contract.delimiter)
+        codes = {
+            c.header: Counter(r[c.header] for r in data if r[c.header])
+            for c in contract.tables[0].columns
+            if c.codes
+        }
+        old = before.get((agency, contract.file))
+        before[(agency, contract.file)] = (len(data), codes)
+        if old is None or old[0] == 0:
+            continue
+        assert abs(len(data) / old[0] - 1) < 0.15, path
+        for header, now in codes.items():
+            then = old[1][header]
+            if sum(then.values()) < 100:
+                continue
+            distance = sum(abs(now[k] / now.total() - then[k] / then.total())
+                           for k in now.keys() | then.keys()) / 2  # fmt: skip
+            assert distance < 0.08, (path, header)
+
+
+def test_the_bad_delivery_is_bad_and_the_only_one(made, tmp_path):
+    good = rows(made / "observed/benefits" / LAST / f"case_members_{LAST}.csv")
+    bad = rows(made / "observed/benefits" / BAD / f"case_members_{BAD}.csv")
+    key = ("report_month", "program", "case_number", "client_id")
+    repeated = sum(n - 1 for n in Counter(tuple(b[k] for k in key) for b in bad).values())
+    assert 0.03 < repeated / len(bad) < 0.07
+    assert {b["program"] for b in bad} == {"SNAP"}
+    assert 0.4 < len(bad) / len(good) < 0.6
+    assert {b["report_month"] for b in bad} == {BAD}
+    assert {p.parent.parent.name for p in (made / "observed").glob(f"*/{BAD}/*")} == {"benefits"}
+    summary = county.generate(tmp_path, persons=600, months=1, bad_delivery=False)
+    assert summary.bad_delivery is None
+    assert not list((tmp_path / "observed").glob("*/2025-02"))
+
+
+def test_summary_says_what_was_made(tmp_path):
+    said = []
+    summary = county.generate(tmp_path, persons=600, months=2, seed=5, progress=said.append)
+    assert summary.first_delivery == "2025-01" and summary.last_delivery == "2025-02"
+    assert summary.bad_delivery == "benefits/2025-03"
+    assert summary.files == len(delivered(tmp_path))
+    assert summary.truth["records"] == len(rows(tmp_path / "truth/records.csv"))
+    assert len(said) > 5
+    about = json.loads((tmp_path / "county.json").read_text())
+    assert (about["persons"], about["months"], about["seed"]) == (600, 2, 5)
+
+
+@pytest.mark.parametrize("start", ["2024-09", "2026-12"])
+def test_other_starts_work(tmp_path, start):
+    summary = county.generate(tmp_path, persons=600, months=2, start=start)
+    assert summary.first_delivery == start
+    assert (tmp_path / "observed/wages" / start).is_dir()
+
+
+# -- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"persons": 10}, "too small"),
+        ({"months": 0}, "1 to 60"),
+        ({"start": "2025-13"}, "not a month"),
+        ({"start": "January"}, "not a month"),
+    ],
+)
+def test_arguments_out_of_range(tmp_path, arguments, word):
+    with pytest.raises(UsageError, match=word):
+        county.generate(tmp_path / "new", **arguments)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="something other than a county"):
+        county.generate(tmp_path, persons=600)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(UsageError, match="is a file"):
+        county.generate(tmp_path / "thesis.txt", persons=600)

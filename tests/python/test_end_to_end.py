@@ -1,0 +1,184 @@
+"""The main job, as a user starts it: a county in, a person's life course out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LIFECOURSE = str(Path(sys.executable).with_name("lifecourse"))
+PERSONS = "3000"
+MONTHS = "4"
+
+
+def lifecourse(home: Path, *arguments: str, expect: int | None = 0, **variables: str):
+    result = subprocess.run(
+        [LIFECOURSE, *arguments],
+        env={**os.environ, "LIFECOURSE_HOME": str(home), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if expect is not None:
+        assert result.returncode == expect, result.stdout + result.stderr
+    return result
+
+
+def from_json(home: Path, *arguments: str, expect: int = 0):
+    return json.loads(lifecourse(home, *arguments, "--json", expect=expect).stdout)
+
+
+def crosswalk(home: Path) -> str:
+    return lifecourse(
+        home,
+        "psql",
+        "-At",
+        "-c",
+        "select source_system, source_person_key, person_id from linkage.crosswalk "
+        "where valid_to_load is null order by 1, 2, 3",
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    home = tmp_path_factory.mktemp("demo") / "home"
+    result = lifecourse(home, "demo", "--persons", PERSONS, "--months", MONTHS, expect=None)
+    yield home, result
+    lifecourse(home, "down", expect=None)
+
+
+def test_the_demo_ends_well_and_says_where_to_look(demo):
+    _, result = demo
+    assert result.returncode == 0, result.stdout + result.stderr
+    for word in ("persons", "households", "spells", "precision", "held", "Data Docs", "make ui"):
+        assert word in result.stdout, word
+
+
+def test_the_bad_delivery_is_held_with_its_rules(demo):
+    home, _ = demo
+    rows = from_json(home, "deliveries")
+    held = [row for row in rows if row["status"] == "held"]
+    assert [(row["agency"], row["file"]) for row in held] == [("benefits", "case_members")]
+    assert {row["status"] for row in rows} == {"accepted", "held"}
+    messages = " ".join(rule["message"] for rule in held[0]["failed_rules"])
+    critical = [rule for rule in held[0]["failed_rules"] if rule["severity"] == "critical"]
+    assert len(critical) >= 3
+    assert "TANF" in messages
+    assert all("\n" not in rule["message"] for rule in held[0]["failed_rules"])
+
+
+def test_every_agency_reaches_the_core(demo):
+    home, _ = demo
+    facts = from_json(home, "summary")
+    expected = {"k12_enrollment", "snap", "tanf", "employment", "shelter", "jail"}
+    assert expected <= set(facts["spells"])
+    assert facts["persons"] > int(PERSONS) / 2
+    assert facts["households"] > 0
+    assert facts["tables"]["panels.person_month"] > 0
+    assert facts["tables"]["marts_indicators.program_overlap"] > 0
+
+
+def test_linkage_is_scored_against_the_truth(demo):
+    home, _ = demo
+    truth = str(home / "demo" / "truth")
+    facts = from_json(home, "linkage", "score", "--truth", truth)
+    assert facts["precision"] >= 0.99
+    assert facts["recall"] >= 0.95
+
+
+def test_a_second_run_loads_nothing_twice_and_keeps_every_id(demo):
+    home, _ = demo
+    before = crosswalk(home), from_json(home, "summary")["tables"], from_json(home, "deliveries")
+    result = lifecourse(home, "run", "--deliveries", str(home / "demo"))
+    assert "Nothing new" in result.stdout
+    after = crosswalk(home), from_json(home, "summary")["tables"], from_json(home, "deliveries")
+    assert before == after
+    assert before[0].count("\n") > 1000
+
+
+def test_a_full_rebuild_keeps_every_id(demo):
+    home, _ = demo
+    before = crosswalk(home), from_json(home, "summary")["tables"]
+    lifecourse(home, "psql", "-c", "update quality.build set status = 'failed'")
+    facts = from_json(home, "run", "--deliveries", str(home / "demo"))
+    assert facts["built"]
+    assert (crosswalk(home), from_json(home, "summary")["tables"]) == before
+
+
+def test_a_correction_supersedes_and_the_older_load_stays(demo, tmp_path):
+    home, _ = demo
+    observed = home / "demo" / "observed" / "gis"
+    last = sorted(observed.iterdir())[-1]
+    folder = tmp_path / "deliveries" / "gis" / f"{last.name}_r1"
+    shutil.copytree(last, folder)
+    (folder / "manifest.json").unlink()
+    file = folder / "address_points.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
+    facts = from_json(home, "run", "--deliveries", str(tmp_path / "deliveries"))
+    assert facts["accepted"] == 1
+    current = [
+        row
+        for row in from_json(home, "deliveries")
+        if row["file"] == "address_points" and row["current"]
+    ]
+    assert [row["delivery"] for row in current] == [f"{last.name}_r1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("bookings.csv", b"", "empty"),
+        ("bookings.csv", b"<!DOCTYPE html><html><body>Sign in</body></html>\n", "HTML"),
+        ("bookings.csv", "booking_no|jacket_no\n1|2|3\n".encode("utf-16"), "UTF-16"),
+        ("surprise.csv", b"a,b\n1,2\n", "contract"),
+    ],
+)
+def test_a_bad_file_is_refused_with_one_sentence(demo, tmp_path, name, content, says):
+    home, _ = demo
+    before = from_json(home, "summary")["tables"]
+    folder = tmp_path / "in" / "jail" / "2031-01"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    result = lifecourse(home, "run", "--deliveries", str(tmp_path / "in"), expect=1)
+    row = from_json(home, "deliveries")[-1]
+    assert row["status"] == "rejected"
+    assert says in row["reason"]
+    assert name in row["reason"]
+    assert says in result.stderr + result.stdout
+    assert from_json(home, "summary")["tables"] == before
+
+
+def test_wrong_usage_is_exit_code_2(demo, tmp_path):
+    home, _ = demo
+    missing = lifecourse(home, "run", "--deliveries", str(tmp_path / "nowhere"), expect=2)
+    assert "nowhere" in missing.stderr
+    assert "Traceback" not in missing.stderr
+    unknown = lifecourse(
+        home, "run", "--deliveries", str(home / "demo"), "--agency", "nobody", expect=2
+    )
+    assert "nobody" in unknown.stderr
+
+
+def test_an_unusable_environment_is_exit_code_3(tmp_path):
+    result = lifecourse(
+        tmp_path,
+        "summary",
+        expect=3,
+        LIFECOURSE_DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none",
+    )
+    assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_demo_refuses_a_warehouse_with_real_files(demo):
+    home, _ = demo
+    # The correction above came from outside the demo's folder.
+    if all("_r1" not in row["delivery"] for row in from_json(home, "deliveries")):
+        pytest.skip("2026-11-23: runs only together with the test that brings in such a file")
+    result = lifecourse(home, "demo", expect=2)
+    assert "LIFECOURSE_HOME" in result.stderr
