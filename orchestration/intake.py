@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from orchestration import landing, warehouse
 from orchestration.landing.contracts import Contract
@@ -56,10 +55,8 @@ def file_sets(contracts: Iterable[Contract]) -> tuple[FileSet, ...]:
     )
 
 
-def load(
-    settings: Settings, deliveries: Path, file_set: FileSet, delivery: str
-) -> list[LoadedFile]:
-    """Load what the delivery holds for this set into candidate tables.
+def load(settings: Settings, file_set: FileSet, delivery: str) -> list[LoadedFile]:
+    """Load what the delivery in settings.deliveries holds for this set into candidate tables.
 
     Returns the loaded files; an empty list when every file was decided on before.
     Raises landing.DeliveryRejected, after the whole set has been read, when a file of it
@@ -70,7 +67,7 @@ def load(
     rejected: list[landing.DeliveryRejected] = []
     with warehouse.connect(settings) as connection:
         for found in landing.discover(
-            deliveries, file_set.contracts, agency=file_set.agency, delivery=delivery
+            settings.deliveries, file_set.contracts, agency=file_set.agency, delivery=delivery
         ):
             if found.contract is None or found.contract.file not in members:
                 continue

@@ -117,11 +117,9 @@ def _accept(
 
     from orchestration.assets.deliveries import candidate_key, delivery_partitions, staging_key
     from orchestration.jobs import ACCEPT
-    from orchestration.resources import Installation
 
-    instance, definitions = _dagster(
-        settings, installation=Installation(deliveries=str(deliveries))
-    )
+    os.environ["LIFECOURSE_DELIVERIES"] = str(deliveries)
+    instance, definitions = _dagster(settings)
     job = definitions.resolve_job_def(ACCEPT)
     for delivery in sorted(pending):
         instance.add_dynamic_partitions(delivery_partitions.name, [delivery])
@@ -253,15 +251,15 @@ def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | No
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def _dagster(settings: Settings, **resources: object):
+def _dagster(settings: Settings):
     """A Dagster instance under the working folder, and the definitions."""
     prepare_dagster(settings)
     dbt.ensure_manifest(settings)
     import dagster as dg
 
-    from orchestration.definitions import build_defs
+    from orchestration.definitions import defs
 
-    return dg.DagsterInstance.get(), build_defs(**resources)
+    return dg.DagsterInstance.get(), defs
 
 
 def prepare_dagster(settings: Settings) -> None:

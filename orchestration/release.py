@@ -8,6 +8,7 @@ transaction when both gates have passed. Add here: what a release is. Keep out: 
 from __future__ import annotations
 
 from orchestration import warehouse
+from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
 
 ASIDE = "__next"
@@ -19,7 +20,7 @@ def flip(settings: Settings) -> list[str]:
     """Rename every schema that was built aside into its place; the old ones are dropped.
 
     One transaction: a reader sees the last release or this one, never a mixture. Returns the
-    names of the released schemas. Raises psycopg.errors.LockNotAvailable, with nothing
+    names of the released schemas. Raises LifecourseError when no core was built, and psycopg.errors.LockNotAvailable, with nothing
     changed, when a reader holds a lock for more than 30 seconds.
     """
     with warehouse.connect(settings) as connection:
@@ -30,6 +31,10 @@ def flip(settings: Settings) -> list[str]:
                 [f"%{ASIDE.replace('_', chr(92) + '_')}"],
             )
         ]
+        if f"core{ASIDE}" not in aside:
+            raise LifecourseError(
+                "There is no finished build of core to release; run `lifecourse run` again."
+            )
         connection.execute("set local lock_timeout = '30s'")
         released = [name.removesuffix(ASIDE) for name in aside]
         existing = {

@@ -1,10 +1,11 @@
-"""What Dagster's assets are given: the settings, the deliveries folder, dbt.
+"""What Dagster's assets are given: the settings and dbt.
 
 Add here: a resource. Keep out: connections; libraries open their own when they run.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -15,20 +16,11 @@ from orchestration.settings import Settings
 
 
 class Installation(dg.ConfigurableResource):
-    """Where agencies deliver, and the settings of this installation.
-
-    deliveries: the folder to read; empty means the one the settings name.
-    """
-
-    deliveries: str = ""
+    """The settings of this installation, read from the environment when an asset runs."""
 
     @property
     def settings(self) -> Settings:
         return settings_module.load()
-
-    @property
-    def deliveries_folder(self) -> Path:
-        return Path(self.deliveries) if self.deliveries else self.settings.deliveries
 
 
 def dbt_project() -> DbtProject:
@@ -42,4 +34,7 @@ def dbt_project() -> DbtProject:
 
 
 def dbt_cli() -> DbtCliResource:
-    return DbtCliResource(project_dir=dbt_project())
+    # The one beside this Python: the virtual environment need not be on PATH.
+    return DbtCliResource(
+        project_dir=dbt_project(), dbt_executable=str(Path(sys.executable).with_name("dbt"))
+    )

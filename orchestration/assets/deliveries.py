@@ -46,9 +46,7 @@ def candidate_assets(file_set: FileSet) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult]:
-        loaded = intake.load(
-            installation.settings, installation.deliveries_folder, file_set, context.partition_key
-        )
+        loaded = intake.load(installation.settings, file_set, context.partition_key)
         by_file = {file.file: file for file in loaded}
         for contract, table in file_set.tables if loaded else ():
             # A set is gated as one, so a file of it that was not new is passed on as unchanged.

@@ -44,7 +44,7 @@ def _run_dbt(
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"dbt: {label}")
     with log.open("a") as stream, contextlib.redirect_stdout(stream):
-        invocation = dbt.cli(["build", "--quiet"], context=context)
+        invocation = dbt.cli(["build"], context=context)
         for number, event in enumerate(invocation.stream(), start=1):
             say(f"dbt: {label} ({number} done)")
             yield event
