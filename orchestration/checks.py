@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def check_name(rule_id: str) -> str:
-    return re.sub(r"\W+", "_", rule_id)
+    """benefits.case_members.codes_listed -> codes_listed; the asset names the rest."""
+    return re.sub(r"\W+", "_", rule_id.split(".", 2)[-1])
 
 
 def _spec(rule: "RuleSpec", asset: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -83,7 +84,7 @@ def delivery_gate(file_set: FileSet) -> dg.AssetChecksDefinition:
         reports = intake.gate(
             installation.settings, file_set, context.run.tags["dagster/partition"]
         )
-        results = {r.rule_id: r for report in reports for r in report.results}
+        results = {result.rule_id: result for report in reports for result in report.results}
         for rule, asset in rules:
             result = results.get(rule.rule_id)
             yield _result(result, asset) if result else _missing(rule, asset)

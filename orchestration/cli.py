@@ -82,24 +82,14 @@ def _progress() -> Iterator[Callable[[str], None]]:
         click.echo(f"{stamp or ' ' * 9}{text}", err=True)
 
     if not sys.stderr.isatty():
-        # A log wants to see the stages, not each step of them.
-        seen: set[str] = set()
-
-        def stage(text: str) -> None:
-            key = text.split("(")[0].strip()
-            if key.startswith("dbt: ") or ":" not in key:
-                if key not in seen:
-                    milestone(key)
-                seen.add(key)
-
-        with progress.listening(stage):
+        with progress.listening(lambda text, stage: milestone(f"{text} ...") if stage else None):
             yield milestone
         return
 
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
-    with console.status("") as status, progress.listening(lambda text: status.update(text)):
+    with console.status("") as status, progress.listening(lambda text, _: status.update(text)):
 
         def printed(text: str) -> None:
             stamp = " " * 9 if text.startswith(" ") else f"{time.monotonic() - started:5.0f} s  "

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestration import warehouse
+from orchestration import release, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
 
@@ -93,6 +93,8 @@ def _environment(settings: Settings, needs_warehouse: bool) -> dict[str, str]:
     return {
         **os.environ,
         **extra,
+        # What a person or the docs look at is the release, not the build beside it.
+        release.SUFFIX_VARIABLE: "",
         "DBT_PROFILES_DIR": str(settings.root),
         "DBT_PROJECT_DIR": str(settings.root),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -71,7 +71,7 @@ def run(
     facts = summary.summary(settings)
     held = [row for row in summary.deliveries(settings) if row["status"] == "held"]
 
-    say("scoring and pages")
+    say("scoring the linkage")
     from orchestration import linkage
 
     score = linkage.score(settings, county / "truth")
@@ -144,5 +144,6 @@ def _ensure_county(county: Path, persons: int, months: int, echo: Callable[[str]
         )
     from orchestration import county as library
 
+    say("making the county", stage=True)
     library.generate(county, **wanted, progress=say)
     echo(f"county of {persons:,} persons: {months} monthly deliveries and a bad one")

@@ -25,6 +25,7 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()  # seen; Dagster asks for some of them at every event
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -60,9 +61,12 @@ class OpenSqliteEventLogStorage(SqliteEventLogStorage):
         return engine
 
     def has_table(self, table_name: str) -> bool:
-        # Asked from within a connection, so not through _connect, whose lock is held then.
-        with self._engine(INDEX_SHARD_NAME).connect() as connection:
-            return bool(connection.dialect.has_table(connection, table_name))
+        if table_name not in self._tables:
+            # Asked from within a connection, so not through _connect, whose lock is held then.
+            with self._engine(INDEX_SHARD_NAME).connect() as connection:
+                if connection.dialect.has_table(connection, table_name):
+                    self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         for engine in self._engines.values():

@@ -112,7 +112,7 @@ def _accept(
     echo: Echo,
 ) -> None:
     """One Dagster run for each delivery folder, oldest first, so that history grows in order."""
-    say("starting Dagster")
+    say("taking in deliveries", stage=True)
     import dagster as dg
 
     from orchestration.assets.deliveries import candidate_key, delivery_partitions, staging_key
@@ -208,7 +208,7 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str) -> None:
 
 
 def _build(settings: Settings) -> None:
-    say("starting the build")
+    say("building", stage=True)
     from orchestration.jobs import BUILD
 
     instance, definitions = _dagster(settings)
@@ -266,11 +266,14 @@ def prepare_dagster(settings: Settings) -> None:
     """Write dagster.yaml and point this process (and its children) at it.
 
     Run storage is in the warehouse (schema `dagster`) when a server is configured, SQLite
-    otherwise. Telemetry is off; one run at a time.
+    otherwise. Telemetry and the invitation to a newsletter are off; one run at a time.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    text = "telemetry:\n  enabled: false\nconcurrency:\n  runs:\n    max_concurrent_runs: 1\n"
+    text = """telemetry: {enabled: false}
+nux: {enabled: false}
+concurrency: {runs: {max_concurrent_runs: 1}}
+"""
     if settings.database_url:
         with warehouse.connect(settings) as connection:
             connection.execute("create schema if not exists dagster")
@@ -333,7 +336,7 @@ def make_docs(settings: Settings) -> dict[str, Path]:
 
     from orchestration.quality.data_docs import build_data_docs
 
-    say("Data Docs and dbt docs")
+    say("Data Docs and dbt docs", stage=True)
     with ThreadPoolExecutor(max_workers=1) as pool:
         dbt_docs = pool.submit(dbt.docs, settings)
         build_data_docs(settings)

@@ -10,19 +10,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_listener: ContextVar[Callable[[str], None] | None] = ContextVar("progress", default=None)
+Listener = Callable[[str, bool], None]
+
+_listener: ContextVar[Listener | None] = ContextVar("progress", default=None)
 
 
-def say(text: str) -> None:
-    """Tell the listener, if there is one, what is being done now."""
+def say(text: str, *, stage: bool = False) -> None:
+    """Tell the listener, if there is one, what is being done now.
+
+    stage: the beginning of something that takes more than a few seconds; a log keeps it.
+    """
     listener = _listener.get()
     if listener:
-        listener(text)
+        listener(text, stage)
 
 
 @contextmanager
-def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Send every `say` within the block to `listener`."""
+def listening(listener: Listener) -> Iterator[None]:
+    """Send every `say` within the block to `listener` as (text, stage)."""
     token = _listener.set(listener)
     try:
         yield

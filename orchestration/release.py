@@ -20,8 +20,9 @@ def flip(settings: Settings) -> list[str]:
     """Rename every schema that was built aside into its place; the old ones are dropped.
 
     One transaction: a reader sees the last release or this one, never a mixture. Returns the
-    names of the released schemas. Raises LifecourseError when no core was built, and psycopg.errors.LockNotAvailable, with nothing
-    changed, when a reader holds a lock for more than 30 seconds.
+    names of the released schemas. Raises LifecourseError when no core was built, and
+    psycopg.errors.LockNotAvailable when a reader holds a lock for more than 30 seconds; nothing
+    has changed then.
     """
     with warehouse.connect(settings) as connection:
         aside = [

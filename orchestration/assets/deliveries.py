@@ -47,15 +47,16 @@ def candidate_assets(file_set: FileSet) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult]:
         loaded = intake.load(installation.settings, file_set, context.partition_key)
-        by_file = {file.file: file for file in loaded}
         for contract, table in file_set.tables if loaded else ():
-            # A set is gated as one, so a file of it that was not new is passed on as unchanged.
-            file = by_file.get(contract.file)
+            # A set is gated as one, so a file of it that was not new is passed on as unchanged;
+            # a delivery may also hold several periods of one file.
+            files = [file for file in loaded if file.file == contract.file]
             yield dg.MaterializeResult(
                 asset_key=candidate_key(file_set.agency, table),
-                metadata={"load_id": file.load_id, "rows": file.rows_by_table[table]}
-                if file
-                else {"unchanged": True},
+                metadata={
+                    "load_ids": [file.load_id for file in files],
+                    "rows": sum(file.rows_by_table[table] for file in files),
+                },
             )
 
     return load
@@ -86,7 +87,7 @@ def staging_assets(file_set: FileSet) -> dg.AssetsDefinition:
         for _, table in file_set.tables if rows else ():
             yield dg.MaterializeResult(
                 asset_key=staging_key(file_set.agency, table),
-                metadata={"rows": rows[table]} if table in rows else {"unchanged": True},
+                metadata={"rows": rows.get(table, 0), "unchanged": table not in rows},
             )
 
     return publish

@@ -42,7 +42,7 @@ def _run_dbt(
     os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
     log = settings.home / "logs" / "dbt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    say(f"dbt: {label}")
+    say(f"dbt: {label}", stage=True)
     with log.open("a") as stream, contextlib.redirect_stdout(stream):
         invocation = dbt.cli(["build"], context=context)
         for number, event in enumerate(invocation.stream(), start=1):

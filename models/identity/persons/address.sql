@@ -1,0 +1,90 @@
+with
+
+addresses as (
+
+    select * from {{ ref('int_identity__addresses_standardised') }}
+
+),
+
+address_points as (
+
+    select * from {{ ref('stg_gis__address_points') }}
+
+),
+
+points as (
+
+    select
+        {{ address_key('street_address', 'unit', 'zip') }} as address_key,
+        tract_geoid,
+        use_code
+    from address_points
+    where tract_geoid is not null
+
+),
+
+exact_points as (
+
+    select
+        address_key,
+        min(tract_geoid) as tract_geoid,
+        max(use_code) as use_code
+    from points
+    group by address_key
+    having count(distinct tract_geoid) = 1
+
+),
+
+-- The unit is often left out or mistyped; a building lies in one tract all the same.
+building_points as (
+
+    select
+        split_part(address_key, '|', 1) as street,
+        split_part(address_key, '|', 3) as zip,
+        min(tract_geoid) as tract_geoid,
+        max(use_code) as use_code
+    from points
+    group by split_part(address_key, '|', 1), split_part(address_key, '|', 3)
+    having count(distinct tract_geoid) = 1
+
+),
+
+distinct_addresses as (
+
+    select distinct
+        address_key,
+        split_part(address_key, '|', 1) as street,
+        split_part(address_key, '|', 3) as zip
+    from addresses
+    where address_key is not null
+
+),
+
+geocoded as (
+
+    select
+        -- identifiers
+        distinct_addresses.address_key,
+        coalesce(exact_points.tract_geoid, building_points.tract_geoid) as tract_geoid,
+
+        -- attributes
+        case
+            when exact_points.tract_geoid is not null then 'unit'
+            when building_points.tract_geoid is not null then 'building'
+            else 'none'
+        end as match_quality,
+
+        -- flags
+        coalesce(exact_points.use_code, building_points.use_code) in ('G', 'I')
+            as is_group_quarters
+    from distinct_addresses
+    left join exact_points
+        on distinct_addresses.address_key = exact_points.address_key
+    left join building_points
+        on
+            distinct_addresses.street = building_points.street
+            and distinct_addresses.zip = building_points.zip
+
+)
+
+select * from geocoded

@@ -1,0 +1,143 @@
+with
+
+births as (
+
+    select * from {{ ref('stg_vital__births') }}
+
+),
+
+deaths as (
+
+    select * from {{ ref('stg_vital__deaths') }}
+
+),
+
+enrollments as (
+
+    select * from {{ ref('stg_k12__enrollments') }}
+
+),
+
+case_members as (
+
+    select * from {{ ref('stg_benefits__case_members') }}
+
+),
+
+clients as (
+
+    select * from {{ ref('stg_hmis__clients') }}
+
+),
+
+bookings as (
+
+    select * from {{ ref('stg_jail__bookings') }}
+
+),
+
+adults as (
+
+    select * from {{ ref('stg_tanf_acf__adults') }}
+
+),
+
+children as (
+
+    select * from {{ ref('stg_tanf_acf__children') }}
+
+),
+
+code_map as (
+
+    select * from {{ ref('ref_race_ethnicity_map') }}
+
+),
+
+coded as (
+
+    select distinct
+        'vital_mother' as source_system,
+        'vital' as agency,
+        source_birth_id as source_person_key,
+        mother_race_code as source_code
+    from births
+    union all
+    select distinct
+        'vital_death' as source_system,
+        'vital' as agency,
+        source_death_id as source_person_key,
+        race_code as source_code
+    from deaths
+    union all
+    select distinct
+        'k12' as source_system,
+        'k12' as agency,
+        source_student_id as source_person_key,
+        race_ethnicity_code as source_code
+    from enrollments
+    union all
+    select distinct
+        'benefits' as source_system,
+        'benefits' as agency,
+        source_client_id as source_person_key,
+        race_code as source_code
+    from case_members
+    union all
+    select distinct
+        'jail' as source_system,
+        'jail' as agency,
+        source_jacket_id as source_person_key,
+        race_code as source_code
+    from bookings
+
+),
+
+mapped as (
+
+    select
+        coded.source_system,
+        coded.source_person_key,
+        code_map.race_ethnicity
+    from coded
+    inner join code_map
+        on
+            coded.agency = code_map.agency
+            and coded.source_code = code_map.source_code
+
+),
+
+itemised as (
+
+    select
+        'hmis' as source_system,
+        source_client_id as source_person_key,
+        race_ethnicity
+    from clients
+    where race_ethnicity is not null
+    union all
+    select distinct
+        'tanf_acf' as source_system,
+        source_family_member_id as source_person_key,
+        race_ethnicity
+    from adults
+    where race_ethnicity is not null
+    union all
+    select distinct
+        'tanf_acf' as source_system,
+        source_family_member_id as source_person_key,
+        race_ethnicity
+    from children
+    where race_ethnicity is not null
+
+),
+
+unioned as (
+
+    select * from mapped
+    union all
+    select * from itemised
+
+)
+
+select * from unioned

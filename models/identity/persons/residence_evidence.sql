@@ -1,0 +1,169 @@
+with
+
+births as (
+
+    select * from {{ ref('stg_vital__births') }}
+
+),
+
+deaths as (
+
+    select * from {{ ref('stg_vital__deaths') }}
+
+),
+
+enrollments as (
+
+    select * from {{ ref('stg_k12__enrollments') }}
+
+),
+
+case_members as (
+
+    select * from {{ ref('stg_benefits__case_members') }}
+
+),
+
+bookings as (
+
+    select * from {{ ref('stg_jail__bookings') }}
+
+),
+
+addresses as (
+
+    select * from {{ ref('int_identity__addresses_standardised') }}
+
+),
+
+geocodes as (
+
+    select * from {{ ref('address') }}
+
+),
+
+crosswalk as (
+
+    select * from {{ ref('person_crosswalk') }}
+
+),
+
+priorities as (
+
+    select * from {{ ref('policy_survivorship') }}
+
+),
+
+dated as (
+
+    select
+        'vital_child' as source_system,
+        source_birth_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        birth_date as evidence_date
+    from births
+    union all
+    select
+        'vital_mother' as source_system,
+        source_birth_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        birth_date as evidence_date
+    from births
+    union all
+    select
+        'vital_death' as source_system,
+        source_death_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        death_date as evidence_date
+    from deaths
+    union all
+    -- The school keeps one address, the latest it was told: evidence for the month in which the
+    -- file was handed over, or for the month the enrolment ended.
+    select
+        'k12' as source_system,
+        source_student_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        least(exit_date, as_of_date) as evidence_date
+    from enrollments
+    union all
+    select
+        'benefits' as source_system,
+        source_client_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        report_month as evidence_date
+    from case_members
+    union all
+    select
+        'jail' as source_system,
+        source_jacket_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        cast(booked_at as date) as evidence_date
+    from bookings
+
+),
+
+placed as (
+
+    select
+        crosswalk.person_id,
+        {{ first_of_month('dated.evidence_date') }} as evidence_month,
+        dated.source_system,
+        priorities.priority,
+        dated.evidence_date,
+        geocodes.tract_geoid
+    from dated
+    inner join addresses
+        on
+            {{ surrogate_key(['dated.street_address', 'dated.unit', 'dated.zip']) }}
+            = addresses.typed_address_id
+    inner join geocodes
+        on addresses.address_key = geocodes.address_key
+    inner join crosswalk
+        on
+            dated.source_system = crosswalk.source_system
+            and dated.source_person_key = crosswalk.source_person_key
+    inner join priorities
+        on
+            dated.source_system = priorities.source_system
+            and priorities.attribute = 'residence'
+    where
+        geocodes.tract_geoid is not null
+        and dated.evidence_date is not null
+
+),
+
+one_a_month as (
+
+    select distinct on (person_id, evidence_month)
+        -- identifiers
+        person_id,
+        tract_geoid,
+
+        -- attributes
+        source_system,
+
+        -- dates
+        evidence_month
+    from placed
+    order by
+        person_id asc,
+        evidence_month asc,
+        priority asc,
+        evidence_date desc,
+        tract_geoid asc
+
+)
+
+select * from one_a_month

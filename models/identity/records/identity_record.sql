@@ -1,0 +1,119 @@
+with
+
+records as (
+
+    select * from {{ ref('int_identity__records_unioned') }}
+
+),
+
+addresses as (
+
+    select * from {{ ref('int_identity__addresses_standardised') }}
+
+),
+
+source_systems as (
+
+    select * from {{ ref('ref_source_system') }}
+
+),
+
+cleaned as (
+
+    select
+        records.source_system,
+        records.source_person_key,
+        source_systems.agency,
+        {{ clean_name('records.first_name') }} as first_name,
+        {{ clean_name('records.middle_name') }} as middle_name,
+        {{ clean_name('records.last_name') }} as last_name,
+        {{ clean_name('records.suffix') }} as suffix,
+        {{ clean_name('records.maiden_name') }} as maiden_name,
+        records.ssn,
+        coalesce(right(records.ssn, 4), records.ssn_last4) as ssn_last4,
+        addresses.address_key,
+        records.zip,
+        records.plurality_order,
+        records.sex,
+        records.birth_date,
+        records.birth_date_precision,
+        records.first_load_id,
+        records.last_load_id
+    from records
+    inner join source_systems
+        on records.source_system = source_systems.source_system
+    left join addresses
+        on
+            {{ surrogate_key(['records.street_address', 'records.unit', 'records.zip']) }}
+            = addresses.typed_address_id
+
+),
+
+without_sentinels as (
+
+    select
+        source_system,
+        source_person_key,
+        agency,
+        {{ null_sentinels('first_name', 'name') }} as first_name,
+        {{ null_sentinels('middle_name', 'name') }} as middle_name,
+        {{ null_sentinels('last_name', 'name') }} as last_name,
+        suffix,
+        {{ null_sentinels('maiden_name', 'name') }} as maiden_name,
+        ssn,
+        ssn_last4,
+        address_key,
+        zip,
+        plurality_order,
+        sex,
+        birth_date,
+        birth_date_precision,
+        first_load_id,
+        last_load_id
+    from cleaned
+
+),
+
+variants as (
+
+    select
+        -- identifiers
+        {{ surrogate_key([
+            'source_system', 'source_person_key', 'first_name', 'middle_name', 'last_name',
+            'suffix', 'maiden_name', 'birth_date', 'birth_date_precision', 'ssn', 'ssn_last4',
+            'sex', 'address_key', 'zip', 'plurality_order'
+        ]) }} as identity_record_id,
+        source_system,
+        source_person_key,
+        agency,
+        first_name,
+        middle_name,
+        last_name,
+        suffix,
+        maiden_name,
+        birth_date,
+        birth_date_precision,
+        ssn,
+        ssn_last4,
+        sex,
+        address_key,
+        zip,
+        plurality_order,
+
+        -- flags
+        (first_name is not null or last_name is not null)
+        and (birth_date is not null or ssn is not null or ssn_last4 is not null)
+            as is_linkable,
+
+        -- delivery
+        min(first_load_id) as first_load_id,
+        max(last_load_id) as last_load_id
+    from without_sentinels
+    group by
+        source_system, source_person_key, agency, first_name, middle_name, last_name, suffix,
+        maiden_name, birth_date, birth_date_precision, ssn, ssn_last4, sex, address_key, zip,
+        plurality_order
+
+)
+
+select * from variants

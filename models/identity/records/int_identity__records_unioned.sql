@@ -1,0 +1,63 @@
+with
+
+vital as (
+
+    select * from {{ ref('int_identity__vital_records') }}
+
+),
+
+k12 as (
+
+    select * from {{ ref('int_identity__k12_records') }}
+
+),
+
+benefits as (
+
+    select * from {{ ref('int_identity__benefits_records') }}
+
+),
+
+wages as (
+
+    select * from {{ ref('int_identity__wages_records') }}
+
+),
+
+hmis as (
+
+    select * from {{ ref('int_identity__hmis_records') }}
+
+),
+
+jail as (
+
+    select * from {{ ref('int_identity__jail_records') }}
+
+),
+
+tanf_acf as (
+
+    select * from {{ ref('int_identity__tanf_acf_records') }}
+
+),
+
+unioned as (
+
+    select * from vital
+    union all
+    select * from k12
+    union all
+    select * from benefits
+    union all
+    select * from wages
+    union all
+    select * from hmis
+    union all
+    select * from jail
+    union all
+    select * from tanf_acf
+
+)
+
+select * from unioned

@@ -1,0 +1,40 @@
+with
+
+source as (
+
+    select * from {{ source('hmis', 'enrollment') }}
+
+),
+
+renamed as (
+
+    select
+        -- identifiers
+        btrim(enrollment_id) as source_enrollment_id,
+        btrim(personal_id) as source_client_id,
+        btrim(project_id) as source_project_id,
+        {{ clean_text('household_id') }} as source_household_id,
+
+        -- attributes
+        nullif({{ clean_text('relationship_to_hoh') }}, '99') as relation_to_head_code,
+        nullif({{ clean_text('living_situation') }}, '99') as prior_living_situation_code,
+
+        -- flags
+        case disabling_condition when '1' then true when '0' then false end
+            as has_disabling_condition,
+
+        -- dates
+        {{ clean_date('entry_date', 'yyyy-mm-dd') }} as entry_date,
+        {{ clean_date('move_in_date', 'yyyy-mm-dd') }} as move_in_date,
+
+        -- delivery
+        _load_id as load_id,
+        _delivery as delivery,
+        _received_at as received_at
+
+    from source
+    where {{ clean_text('date_deleted') }} is null
+
+)
+
+select * from renamed

@@ -1,0 +1,34 @@
+with
+
+source as (
+
+    select * from {{ source('hmis', 'project') }}
+
+),
+
+renamed as (
+
+    select
+        -- identifiers
+        btrim(project_id) as source_project_id,
+        btrim(organization_id) as source_organization_id,
+
+        -- attributes
+        {{ clean_text('project_name') }} as project_name,
+        {{ clean_text('project_type') }} as project_type_code,
+
+        -- dates
+        {{ clean_date('operating_start_date', 'yyyy-mm-dd') }} as open_date,
+        {{ clean_date('operating_end_date', 'yyyy-mm-dd') }} as close_date,
+
+        -- delivery
+        _load_id as load_id,
+        _delivery as delivery,
+        _received_at as received_at
+
+    from source
+    where {{ clean_text('date_deleted') }} is null
+
+)
+
+select * from renamed

@@ -1,0 +1,125 @@
+"""From scored pairs to clusters: average-linkage inside each component.
+
+Connected components alone chain people together: one wrong edge merges two families. Average
+linkage joins two clusters only while the mean weight over all their pairs is in favour.
+Add here: a way to cluster. Keep out: weights, vetoes, ids.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+
+# A vetoed pair outweighs every other pair of two clusters of the largest allowed component:
+# 150 x 150 pairs of weight 100 are 2.25e6.
+_VETOED = -1e9
+_WEIGHT_LIMIT = 100.0
+
+
+def components(left: numpy.ndarray, right: numpy.ndarray, count: int) -> numpy.ndarray:
+    """Connected components of `count` vertices, numbered by their first vertex."""
+    import numpy
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    left, right = left.astype("int32"), right.astype("int32")
+    graph = coo_matrix((numpy.ones(len(left), dtype="int8"), (left, right)), shape=(count, count))
+    label = connected_components(graph, directed=False)[1]
+    _, first, inverse = numpy.unique(label, return_index=True, return_inverse=True)
+    rank = numpy.empty(len(first), dtype="int32")
+    rank[numpy.argsort(first)] = numpy.arange(len(first), dtype="int32")
+    return rank[inverse]
+
+
+def capped_components(
+    left: numpy.ndarray,
+    right: numpy.ndarray,
+    weight: numpy.ndarray,
+    count: int,
+    *,
+    edge: float,
+    cap: int,
+) -> tuple[numpy.ndarray, int]:
+    """Components over pairs of weight >= edge, none larger than cap; (label, number cut).
+
+    A larger one is cut by asking more of its edges, two match weights at a time; at weight
+    40 whatever is still too large falls apart into single nodes, because unlinked is the
+    safe side.
+    """
+    import numpy
+
+    active = weight >= edge
+    label = components(left[active], right[active], count)
+    large = numpy.flatnonzero(numpy.bincount(label, minlength=1) > cap)
+    cut = len(large)
+    demand = edge
+    while len(large):
+        inside = numpy.isin(label, large)
+        demand += 2.0
+        if demand > 40.0:
+            active &= ~inside[left]
+        else:
+            active &= ~inside[left] | (weight >= demand)
+        label = components(left[active], right[active], count)
+        large = numpy.flatnonzero(numpy.bincount(label, minlength=1) > cap)
+    return label, cut
+
+
+def average_linkage(
+    left: numpy.ndarray,
+    right: numpy.ndarray,
+    weight: numpy.ndarray,
+    vetoed: numpy.ndarray,
+    component: numpy.ndarray,
+    *,
+    cut: float,
+    unscored: float,
+) -> numpy.ndarray:
+    """Cluster label of every node, numbered by its first node.
+
+    left, right: node numbers of the pairs inside one component each; weight: match weights;
+    vetoed: true where the pair must not end in one cluster, which then holds for the two
+    clusters as a whole; unscored: the weight of a pair that is not given.
+    """
+    import numpy
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    count = len(component)
+    label = numpy.arange(count, dtype="int64")
+    size = numpy.bincount(component, minlength=count)
+    weight = numpy.where(vetoed, _VETOED, numpy.clip(weight, -_WEIGHT_LIMIT, _WEIGHT_LIMIT))
+
+    order = numpy.lexsort((right, left, component[left]))
+    left, right, weight = left[order], right[order], weight[order]
+    of = component[left]
+
+    two = (size[of] == 2) & (weight >= cut)
+    label[right[two]] = left[two]
+
+    large = size[of] > 2
+    left, right, weight, of = left[large], right[large], weight[large], of[large]
+    if len(of):
+        members = numpy.argsort(component, kind="stable")
+        start = numpy.concatenate([[0], numpy.cumsum(numpy.bincount(component))])
+        position = numpy.empty(count, dtype="int64")
+        position[members] = numpy.arange(count) - start[component[members]]
+        bounds = numpy.flatnonzero(numpy.concatenate([[True], of[1:] != of[:-1], [True]]))
+        for begin, end in pairwise(bounds):
+            node = members[start[of[begin]] : start[of[begin] + 1]]
+            n = len(node)
+            low, high = position[left[begin:end]], position[right[begin:end]]
+            inside = weight[begin:end]
+            if end - begin == n * (n - 1) // 2 and inside.min() >= cut:
+                label[node] = node[0]
+                continue
+            distance = numpy.full(n * (n - 1) // 2, -unscored)
+            distance[low * n - low * (low + 1) // 2 + high - low - 1] = -inside
+            tree = linkage(distance + _WEIGHT_LIMIT, method="average")
+            group = fcluster(tree, _WEIGHT_LIMIT - cut, criterion="distance")
+            for number in numpy.unique(group):
+                together = node[group == number]
+                label[together] = together[0]
+    return label

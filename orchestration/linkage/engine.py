@@ -1,0 +1,151 @@
+"""From prepared records to clusters: collapse, block, compare, veto, cluster.
+
+Pure: it reads DuckDB's table `record` and a model and touches no warehouse. Add here: a step
+of the pipeline. Keep out: reading, ids, writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from typing import TYPE_CHECKING
+
+from orchestration.linkage import (
+    candidates,
+    clusters,
+    collapse,
+    model,
+    namesakes,
+    nodes,
+    overrides,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+    import numpy
+
+# Bumped by hand when the same records and model would cluster differently.
+ENGINE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Per record (by rid): `node` it collapsed into, `rule` that collapsed it (an index into
+    collapse.rules(), -1 for none), `cluster` and `component` it ended in (numbers of this run).
+
+    pairs: pairs of nodes compared; cut: components cut for their size; namesakes: clusters
+    joined by namesakes.merge; vetoed: pairs per veto
+    that outscored the edge threshold. Table `scored` (model.score_pairs)
+    stays in DuckDB.
+    """
+
+    node: numpy.ndarray
+    rule: numpy.ndarray
+    cluster: numpy.ndarray
+    component: numpy.ndarray
+    pairs: int
+    cut: int
+    namesakes: int
+    vetoed: dict[str, int]
+
+
+def run(
+    duck: duckdb.DuckDBPyConnection, with_model: model.Model, say: Callable[[str], None]
+) -> Clusters:
+    """Cluster the records of table `record`, obeying table `decided`."""
+    limits = with_model.thresholds
+    node, rule = collapse.nodes(duck)
+    nodes.build(duck, with_model.frequencies)
+    count = int(node.max(initial=-1)) + 1
+    pairs = candidates.pairs(duck, limits["block_cap"])
+    say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {pairs:,} pairs")
+
+    model.score_pairs(duck, with_model, "candidate", "scored")
+    overrides.veto(duck)
+    left, right, weight, vetoed = _scored(duck)
+    component, cut = clusters.capped_components(
+        left[~vetoed],
+        right[~vetoed],
+        weight[~vetoed],
+        count,
+        edge=limits["edge"],
+        cap=limits["component_cap"],
+    )
+
+    # Average-linkage needs every pair inside a component, not only those that share a block.
+    if _unscored_inside(duck, component):
+        model.score_pairs(duck, with_model, "unscored", "scored_later")
+        duck.execute("insert into scored select * from scored_later")
+        overrides.veto(duck)
+        left, right, weight, vetoed = _scored(duck)
+    inside = component[left] == component[right]
+    label = clusters.average_linkage(
+        left[inside],
+        right[inside],
+        weight[inside],
+        vetoed[inside],
+        component,
+        cut=limits["cluster"],
+        unscored=with_model.prior,
+    )
+    # The same name is likelier to be another person's in a larger population.
+    growth = max(0.0, log2(max(1, len(node)) / with_model.card["records"]))
+    label, joined = namesakes.merge(duck, label, least_weight=limits["namesake"] + growth)
+    # labels of average_linkage are nodes, so they name the components they lie in
+    ties = component[joined.astype("int64")]
+    component = clusters.components(ties[:, 0], ties[:, 1], count)[component]
+    stopped = duck.execute(
+        "select veto, count(*) from scored where veto is not null and match_weight >= ?"
+        " group by veto order by veto",
+        [limits["edge"]],
+    ).fetchall()
+    return Clusters(
+        node=node,
+        rule=rule,
+        cluster=label[node],
+        component=component[node],
+        pairs=len(left),
+        cut=cut,
+        namesakes=len(joined),
+        vetoed=dict(stopped),
+    )
+
+
+def _scored(
+    duck: duckdb.DuckDBPyConnection,
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    found = duck.execute(
+        "select l, r, weight, veto is not null as vetoed from scored order by l, r"
+    ).fetchnumpy()
+    return found["l"], found["r"], found["weight"], found["vetoed"]
+
+
+def _unscored_inside(duck: duckdb.DuckDBPyConnection, component: numpy.ndarray) -> int:
+    """Make table `unscored` (l, r): pairs inside components of three or more without a score."""
+    import numpy
+    import pyarrow
+
+    duck.register(
+        "_incoming",
+        pyarrow.table(
+            {"node_id": numpy.arange(len(component), dtype="int32"), "component": component}
+        ),
+    )
+    duck.execute("create or replace table component_of_node as select * from _incoming")
+    duck.unregister("_incoming")
+    duck.execute(
+        """
+        create or replace table unscored as
+        with large as (
+            select component from component_of_node group by component having count(*) > 2
+        ),
+        inside as (select * from component_of_node join large using (component))
+        select l.node_id as l, r.node_id as r
+        from inside as l
+        join inside as r on l.component = r.component and l.node_id < r.node_id
+        anti join scored on scored.l = l.node_id and scored.r = r.node_id
+        """
+    )
+    return duck.execute("select count(*) from unscored").fetchall()[0][0]

@@ -1,0 +1,106 @@
+"""A second look at clusters that share nothing but a name, because they could share no more.
+
+A wage record has a number and no birth date, a school record a birth date and no number; the
+first pass rightly never links them. Where each is the other's only namesake and the name is
+rare enough for the population, they are one person. Add here: a rule for such pairs. Keep
+out: pairs with a date or a number in common.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy
+
+# The youngest age at which a child may work for wages outside a farm or family business
+# (Fair Labor Standards Act, 29 CFR 570.2): a wage record is nobody's who is younger.
+YOUNGEST_WORKER = 14
+
+
+def merge(
+    duck: duckdb.DuckDBPyConnection,
+    cluster: numpy.ndarray,
+    *,
+    least_weight: float,
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Join pairs of clusters that are each other's only namesake.
+
+    Returns the new cluster per node and the joined pairs, one row (into, from) of labels each.
+
+    cluster: cluster label per node. least_weight: match weight a pair must have. Reads tables
+    `scored`, `node`, `member`; two clusters that both know a birth date, or both a number, are
+    never joined: that comparison was made before.
+    """
+    import numpy
+    import pyarrow
+
+    duck.register(
+        "_incoming",
+        pyarrow.table({"node_id": numpy.arange(len(cluster), dtype="int32"), "cluster": cluster}),
+    )
+    duck.execute("create or replace table cluster_of_node as select * from _incoming")
+    duck.unregister("_incoming")
+    found = duck.execute(
+        f"""
+        with newest as (
+            select max(yr::integer) as year from member where source_system = 'vital_child'
+        ),
+        known as (
+            select
+                cluster,
+                bool_or(yr is not null) as has_date,
+                bool_or(ssn4 is not null) as has_number,
+                max(yr::integer) as birth_year
+            from node join cluster_of_node using (node_id) group by cluster
+        ),
+        worker as (
+            select distinct cluster from member
+            join cluster_of_node on member.node = cluster_of_node.node_id
+            where source_system = 'wages'
+        ),
+        proposed as (
+            select
+                least(a.cluster, b.cluster) as l,
+                greatest(a.cluster, b.cluster) as r,
+                max(match_weight) as match_weight
+            from scored
+            join cluster_of_node as a on a.node_id = scored.l
+            join cluster_of_node as b on b.node_id = scored.r
+            where namesake and a.cluster <> b.cluster
+            group by all
+        ),
+        parted as (
+            select a.cluster as one, b.cluster as other from decided
+            join component_of as left_record on left_record.rid = decided.l
+            join component_of as right_record on right_record.rid = decided.r
+            join cluster_of_node as a on a.node_id = left_record.node
+            join cluster_of_node as b on b.node_id = right_record.node
+            where kind = 'cannot_link'
+        ),
+        possible as (
+            select proposed.* from proposed
+            anti join parted on (one = l and other = r) or (one = r and other = l)
+            join known as a on a.cluster = l
+            join known as b on b.cluster = r
+            cross join newest
+            where not (a.has_date and b.has_date)
+                and not (a.has_number and b.has_number)
+                and not coalesce(
+                    (l in (from worker) or r in (from worker))
+                    and newest.year - coalesce(a.birth_year, b.birth_year) < {YOUNGEST_WORKER},
+                    false
+                )
+        ),
+        sides as (select l as cluster from possible union all select r from possible),
+        only_one as (select cluster from sides group by cluster having count(*) = 1)
+        select l, r from possible
+        where match_weight >= {least_weight}
+            and l in (from only_one) and r in (from only_one)
+        order by l, r
+        """
+    ).fetchnumpy()
+    into = dict(zip(found["r"].tolist(), found["l"].tolist(), strict=True))
+    merged = numpy.array([into.get(label, label) for label in cluster.tolist()], dtype="int64")
+    return merged, numpy.column_stack([found["l"], found["r"]])

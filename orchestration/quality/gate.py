@@ -1,0 +1,246 @@
+"""The gate of one load: its candidate tables, judged rule by rule, before anyone sees them.
+
+Add here: what a rule needs to know of its load (rows, history, the other files of its set).
+Keep out: rules (suites), wording (messages), and publishing, which asks the database whether
+the gate was passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration import warehouse
+from orchestration.errors import LifecourseError
+from orchestration.landing.contracts import Contract, Table
+from orchestration.quality import engine, history, messages, results, suites, typed
+from orchestration.quality.results import CheckResult, GateReport
+from orchestration.quality.suites import RuleSpec
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["CheckResult", "GateReport", "RuleSpec", "run_gate", "specs"]
+
+
+def specs(contract: Contract) -> list[RuleSpec]:
+    """The rules of one file, without a database and without Great Expectations.
+
+    Raises UsageError naming the file and the rule that is wrong.
+    """
+    return list(suites.rules(contract))
+
+
+@dataclass(frozen=True)
+class _Load:
+    load_id: int
+    delivery: str
+    period: str
+    compared_with: list[int]
+
+
+def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport:
+    """Judge one load and write the verdict.
+
+    Reads candidate_<agency>.<table>_l<load_id>, which must be committed. Writes
+    quality.check_result, quality.metric_history and quality.validation, and sets gate_status
+    of the load, in one transaction; a second gate on the same load replaces the first.
+    Raises LifecourseError when the load or a candidate table is not there.
+    """
+    by_table: dict[str, list[RuleSpec]] = {table.name: [] for table in contract.tables}
+    for rule in suites.rules(contract):
+        by_table[rule.table].append(rule)
+    verdicts: list[CheckResult] = []
+    documents: dict[str, dict[str, Any]] = {}
+    with warehouse.connect(settings) as connection:
+        load = _load(connection, contract, load_id)
+        for table in contract.tables:
+            rows = _remember(connection, contract, table, load)
+            # Great Expectations reads the figures through a connection of its own.
+            connection.commit()
+            subject = f"{contract.agency}/{contract.file}" + (
+                f" {table.name}" if len(contract.tables) > 1 else ""
+            )
+            found, document = _judge(
+                settings,
+                connection,
+                f"{subject} {load.period}",
+                contract,
+                table,
+                load,
+                rows,
+                by_table[table.name],
+            )
+            verdicts += found
+            if document is not None:
+                documents[table.name] = document
+        report = GateReport(load_id, verdicts)
+        results.save(
+            connection,
+            load_id=load_id,
+            agency=contract.agency,
+            file_of={table.name: contract.file for table in contract.tables},
+            period=load.period,
+            results=verdicts,
+            documents=documents,
+        )
+        connection.execute(
+            "update quality.load set gate_status = %s where load_id = %s",
+            [report.gate_status, load_id],
+        )
+        connection.commit()
+    engine.release(settings)
+    return report
+
+
+def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:
+    row = connection.execute(
+        "select delivery, period from quality.load "
+        "where load_id = %s and agency = %s and file = %s",
+        [load_id, contract.agency, contract.file],
+    ).fetchone()
+    if row is None:
+        raise LifecourseError(
+            f"There is no load {load_id} of {contract.agency}/{contract.file}; "
+            "see `lifecourse deliveries`."
+        )
+    defaults = suites.policy()
+    earlier = history.earlier_loads(connection, contract, load_id, defaults.compare_with)
+    return _Load(load_id, row[0], row[1], earlier)
+
+
+def _candidate(contract: Contract, table: Table, load: _Load) -> str:
+    return f"candidate_{contract.agency}.{typed.quote(f'{table.name}_l{load.load_id}')}"
+
+
+def _remember(connection: psycopg.Connection, contract: Contract, table: Table, load: _Load) -> int:
+    """Store the figures of a candidate table; returns its rows."""
+    import psycopg
+
+    relation = _candidate(contract, table, load)
+    try:
+        found = history.figures(connection, contract, table, relation)
+        found += history.carried_over(connection, contract, table, relation)
+    except psycopg.errors.UndefinedTable as error:
+        raise LifecourseError(
+            f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
+            f"{table.name}; load the file again."
+        ) from error
+    history.store(connection, load.load_id, table, found)
+    return int(found[0][3])
+
+
+def _judge(
+    settings: Settings,
+    connection: psycopg.Connection,
+    subject: str,
+    contract: Contract,
+    table: Table,
+    load: _Load,
+    rows: int,
+    rules: list[RuleSpec],
+) -> tuple[list[CheckResult], dict[str, Any] | None]:
+    """The verdict on each rule of one table, in order, and the validation document."""
+    verdicts: dict[str, CheckResult] = {}
+    prepared: list[tuple[RuleSpec, Mapping[str, Any]]] = []
+    for rule in rules:
+        kwargs = dict(rule.kwargs)
+        reason = None
+        if rule.needs_history:
+            reason = _history_kwargs(kwargs, contract, load)
+        if not rows and reason is None:
+            reason = _empty(rule, connection, table, load)
+        if reason is None and rule.type == "expect_rows_to_have_a_parent":
+            reason = _parent_kwargs(kwargs, connection, contract, load)
+        if reason is None:
+            prepared.append((rule, kwargs))
+        else:
+            verdicts[rule.rule_id] = messages.not_applicable(subject, rule, reason)
+    document = None
+    if prepared:
+        validation = engine.validate(
+            settings,
+            f"{contract.agency}.{contract.file}.{table.name}",
+            engine.Rows(f"candidate_{contract.agency}", f"{table.name}_l{load.load_id}"),
+            [(rule, _with_table(rule, kwargs, table, load)) for rule, kwargs in prepared],
+        )
+        document = validation.document
+        for outcome in validation.outcomes:
+            verdicts[outcome.rule.rule_id] = messages.result(subject, outcome)
+    return [verdicts[rule.rule_id] for rule in rules], document
+
+
+def _with_table(
+    rule: RuleSpec, kwargs: Mapping[str, Any], table: Table, load: _Load
+) -> Mapping[str, Any]:
+    if not rule.needs_history:
+        return kwargs
+    return {**kwargs, "table_name": table.name, "load_id": load.load_id}
+
+
+def _history_kwargs(kwargs: dict[str, Any], contract: Contract, load: _Load) -> str | None:
+    needs = suites.policy().needs
+    if len(load.compared_with) < needs:
+        return f"{len(load.compared_with)} accepted deliveries to compare with, {needs} are needed"
+    kwargs["compared_with"] = load.compared_with
+    kwargs["latest_only"] = contract.delivery_kind == "snapshot"
+    return None
+
+
+def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _Load) -> str | None:
+    """Why a rule does not apply to a table without rows; None where it does.
+
+    The number of rows is judged all the same when there were rows before: a file that arrives
+    with its header only is the largest drop of all.
+    """
+    if rule.type == "expect_row_count_near_history":
+        had_rows = connection.execute(
+            "select 1 from quality.metric_history where load_id = any(%s) and table_name = %s "
+            "and metric = 'rows' and value > 0",
+            [load.compared_with, table.name],
+        ).fetchone()
+        if had_rows:
+            return None
+    return "the file holds no row of this table"
+
+
+def _parent_kwargs(
+    kwargs: dict[str, Any], connection: psycopg.Connection, contract: Contract, load: _Load
+) -> str | None:
+    """Find the table to look the parents up in: this delivery's candidate, else staging."""
+    parent = kwargs["parent"]
+    waiting = connection.execute(
+        """
+        select format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)
+        from quality.load
+        where agency = %(agency)s and delivery = %(delivery)s
+          and (status = 'received' or load_id = %(load_id)s)
+          and to_regclass(
+              format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)) is not null
+        order by load_id desc limit 1
+        """,
+        {
+            "agency": contract.agency,
+            "delivery": load.delivery,
+            "parent": parent,
+            "load_id": load.load_id,
+        },
+    ).fetchone()
+    if waiting:
+        kwargs["relation"] = waiting[0]
+        return None
+    current = f"staging_{contract.agency}.{typed.quote(f'{parent}_current')}"
+    exists = connection.execute("select to_regclass(%s)", [current]).fetchone()
+    accepted = (
+        exists
+        and exists[0]
+        and connection.execute(
+            f"select 1 from {current} limit 1"  # type: ignore[arg-type]
+        ).fetchone()
+    )
+    if not accepted:
+        return f"no accepted {parent} to look up in"
+    kwargs["relation"] = current
+    return None

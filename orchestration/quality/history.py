@@ -1,0 +1,166 @@
+"""The memory of the gate: figures of each load, in quality.metric_history.
+
+Great Expectations keeps no history, so stability rules compare figures stored here. Figures
+are written when a load is gated; only those of accepted loads are ever compared with.
+Figures are counts: rows, empty fields by column, distinct ids, rows by code (codes of the
+contract's lists only; anything else is counted under one name).
+Add here: a figure a stability rule needs. Keep out: limits (expectations/_policy.yml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from orchestration.landing.contracts import Contract, Table
+from orchestration.quality import suites
+from orchestration.quality.typed import literal, quote
+
+if TYPE_CHECKING:
+    import psycopg
+
+NOT_LISTED = "(not listed)"
+
+Figure = tuple[str, str, str, float]  # metric, column, slice, value
+
+
+def record(connection: psycopg.Connection, contract: Contract, load_id: int) -> None:
+    """Make sure an accepted load has its figures; computes them from staging if not.
+
+    The gate has written them already, except for a load that was published by a steward's
+    override before it was ever gated. Does not commit.
+    """
+    known = connection.execute(
+        "select 1 from quality.metric_history where load_id = %s limit 1", [load_id]
+    ).fetchone()
+    if known:
+        return
+    for table in contract.tables:
+        relation = f"staging_{contract.agency}.{quote(table.name)}"
+        rows = f"(select * from {relation} where _load_id = {int(load_id)}) as published"
+        store(connection, load_id, table, figures(connection, contract, table, rows))
+
+
+def figures(
+    connection: psycopg.Connection, contract: Contract, table: Table, relation: str
+) -> list[Figure]:
+    """The figures of one table. relation: SQL for FROM that yields the load's rows."""
+    distinct = _distinct_columns(contract, table)
+    counted = connection.execute(
+        "select count(*)"  # type: ignore[arg-type]
+        + "".join(f", count({quote(c.name)})" for c in table.columns)
+        + "".join(f", count(distinct {quote(name)})" for name in distinct)
+        + f" from {relation}"
+    ).fetchone()
+    assert counted is not None
+    rows, *rest = counted
+    filled, ids = rest[: len(table.columns)], rest[len(table.columns) :]
+    found: list[Figure] = [("rows", "", "", rows)]
+    if not rows:
+        return found
+    found += [("missing", c.name, "", rows - n) for c, n in zip(table.columns, filled, strict=True)]
+    found += [("distinct", name, "", n) for name, n in zip(distinct, ids, strict=True)]
+    return found + _code_rows(connection, table, relation)
+
+
+def _code_rows(connection: psycopg.Connection, table: Table, relation: str) -> list[Figure]:
+    coded = {c.name: set(c.codes) for c in table.columns if c.codes}
+    if not coded:
+        return []
+    pairs = ", ".join(f"({literal(name)}, {quote(name)})" for name in coded)
+    counts: dict[tuple[str, str], int] = {}
+    for name, code, count in connection.execute(
+        f"select pair.name, pair.code, count(*) from {relation} "  # type: ignore[arg-type]
+        f"cross join lateral (values {pairs}) as pair (name, code) "
+        "where pair.code is not null group by 1, 2"
+    ):
+        # A value outside the list may be a person's, in a shifted column; it is never stored.
+        listed = code if code in coded[name] else NOT_LISTED
+        counts[name, listed] = counts.get((name, listed), 0) + count
+    return [("code_rows", name, code, count) for (name, code), count in counts.items()]
+
+
+def _distinct_columns(contract: Contract, table: Table) -> list[str]:
+    """The columns whose distinct values the stability rule on ids counts."""
+    names: list[str] = []
+    for rule in suites.rules(contract):
+        if rule.table == table.name and rule.type == "expect_distinct_ids_near_history":
+            names += rule.kwargs["columns"]
+    return names
+
+
+def carried_over(
+    connection: psycopg.Connection, contract: Contract, table: Table, relation: str
+) -> list[Figure]:
+    """How many keys the current snapshot holds, and how many of them this load holds too."""
+    current = f"staging_{contract.agency}.{quote(table.name + '_current')}"
+    if contract.delivery_kind != "snapshot" or not table.key:
+        return []
+    exists = connection.execute("select to_regclass(%s)", [current]).fetchone()
+    if exists is None or exists[0] is None:
+        return []
+    keys = ", ".join(quote(name) for name in table.key)
+    window = " and ".join(
+        f"{quote(name)} in (select {quote(name)} from {relation})"
+        for rule in suites.rules(contract)
+        if rule.table == table.name and rule.type == "expect_ids_to_be_carried_over"
+        for name in rule.kwargs.get("within", [])
+    )
+    looked_for = f"select distinct {keys} from {current}" + (f" where {window}" if window else "")
+    before, both = connection.execute(
+        f"select count(*), count(now.here) from ({looked_for}) as before "  # type: ignore[arg-type]
+        f"left join (select distinct {keys}, true as here from {relation}) as now using ({keys})"
+    ).fetchone() or (0, 0)
+    return [("previous_keys", "", "", before), ("carried_over_keys", "", "", both)]
+
+
+def store(
+    connection: psycopg.Connection, load_id: int, table: Table, found: Iterable[Figure]
+) -> None:
+    """Write the figures of one table of a load, in the place of earlier ones."""
+    connection.execute(
+        "delete from quality.metric_history where load_id = %s and table_name = %s",
+        [load_id, table.name],
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "copy quality.metric_history (load_id, table_name, metric, column_name, slice, value) "
+            "from stdin"
+        ) as copy,
+    ):
+        for metric, column, code, value in found:
+            copy.write_row((load_id, table.name, metric, column, code, float(value)))
+
+
+def earlier_loads(
+    connection: psycopg.Connection, contract: Contract, load_id: int, limit: int
+) -> list[int]:
+    """Accepted loads of the same file to compare with, latest first.
+
+    Of an increment: the current load of each earlier period, so that a resubmission is
+    compared with what came before its period. Of a snapshot: the accepted loads before.
+    """
+    order = "other.period desc, other.load_id desc"
+    earlier = (
+        "other.is_current and other.period < this.period"
+        if contract.delivery_kind == "increment"
+        else "other.load_id < this.load_id"
+    )
+    return [
+        row[0]
+        for row in connection.execute(
+            f"""
+            select other.load_id
+            from quality.load as this
+            join quality.load as other
+              on other.agency = this.agency and other.file = this.file
+            where this.load_id = %s and other.load_id <> this.load_id
+              and other.status = 'accepted' and {earlier}
+              and exists (
+                  select from quality.metric_history as kept where kept.load_id = other.load_id)
+            order by {order} limit %s
+            """,  # type: ignore[arg-type]
+            [load_id, limit],
+        )
+    ]

@@ -1,0 +1,38 @@
+{#-
+What is this test?
+    Ways of writing one address give one key; another unit, number or ZIP gives another; half an
+    address gives none.
+Why it matters
+    The key places people in tracts and is evidence for linkage.
+How to fix
+    A row in seeds/reference/ref_address_word.csv, or macros/cleaning/address_key.sql.
+-#}
+with
+
+given (street, unit, zip, expected) as (
+
+    values
+    ('12 North Main Street', 'Apt 4', '19801', '12 N MAIN ST|4|19801'),
+    ('12 N. MAIN ST', '#4', '19801-1234', '12 N MAIN ST|4|19801'),
+    ('12  n main str', 'Unit 4', '198011234', '12 N MAIN ST|4|19801'),
+    ('12 N Main St.', 'APARTMENT 4', '19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main St', '4', ' 19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main St', null, '19801', '12 N MAIN ST||19801'),
+    ('14 N Main St', '4', '19801', '14 N MAIN ST|4|19801'),
+    ('12 N Main St', '4', '99999', null),
+    (null, '4', '19801', null)
+
+),
+
+actual as (
+
+    select
+        expected,
+        {{ address_key('street', 'unit', 'zip') }} as address_key
+    from given
+
+)
+
+select *
+from actual
+where address_key is distinct from expected
