@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from orchestration.quality.gate import CheckResult, RuleSpec
 
 
+_WORST_LAST = ("not_applicable", "passed", "failed", "error")
+
+
 def check_name(rule_id: str) -> str:
     """benefits.case_members.codes_listed -> codes_listed; the asset names the rest."""
     return re.sub(r"\W+", "_", rule_id.split(".", 2)[-1])
@@ -84,7 +87,14 @@ def delivery_gate(file_set: FileSet) -> dg.AssetChecksDefinition:
         reports = intake.gate(
             installation.settings, file_set, context.run.tags["dagster/partition"]
         )
-        results = {result.rule_id: result for report in reports for result in report.results}
+        # A delivery may hold several periods of one file: the worst of them is shown.
+        results = {
+            result.rule_id: result
+            for result in sorted(
+                (result for report in reports for result in report.results),
+                key=lambda result: _WORST_LAST.index(result.status),
+            )
+        }
         for rule, asset in rules:
             result = results.get(rule.rule_id)
             yield _result(result, asset) if result else _missing(rule, asset)

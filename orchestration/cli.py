@@ -369,17 +369,20 @@ def score(truth: Path, as_json: bool) -> None:
 
 @linkage.command()
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
-def train(out: Path) -> None:
+@click.option("--trained-on", default="the records in the warehouse", help="For the model card.")
+@click.option("--seed", default=1, show_default=True)
+def train(out: Path, trained_on: str, seed: int) -> None:
     """Estimate a linkage model from the records in the warehouse, without any truth.
 
     \b
     Example:
-      lifecourse linkage train --out my_model.json
+      lifecourse linkage train --out my_model.json --trained-on "county A, 2025"
     """
     from orchestration import linkage as library
+    from orchestration.progress import say
 
     with _progress():
-        library.train(_settings(), out)
+        library.train(_settings(), out, trained_on=trained_on, seed=seed, progress=say)
     click.echo(f"wrote {out}")
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from orchestration.assets.deliveries import delivery_partitions
-
 ACCEPT = "accept_delivery"
 BUILD = "build_warehouse"
 
@@ -27,7 +25,6 @@ def jobs(
         dg.define_asset_job(
             ACCEPT,
             selection=dg.AssetSelection.assets(*delivery_assets),
-            partitions_def=delivery_partitions,
             executor_def=EXECUTOR,
             description="Load, gate and publish one delivery folder.",
         ),

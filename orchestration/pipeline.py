@@ -238,9 +238,16 @@ def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | No
     if not current:
         return None
     digest = hashlib.sha256(",".join(map(str, current)).encode())
+    if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
+        for row in connection.execute("select * from linkage.override order by 1"):
+            digest.update(repr(row).encode())
     files = [
         *dbt.project_files(settings),
-        *sorted((settings.root / "orchestration" / "linkage").rglob("*.json")),
+        *(
+            path
+            for path in sorted((settings.root / "orchestration" / "linkage").rglob("*"))
+            if path.suffix in (".py", ".json", ".csv")
+        ),
         *sorted((settings.contracts / "core").glob("*.yml")),
     ]
     for path in files:

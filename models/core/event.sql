@@ -60,7 +60,7 @@ deaths as (
         cast(null as {{ dbt.type_string() }}) as organization_id,
         'death' as source_record_key,
         death_date as event_date,
-        'day' as date_precision
+        death_date_precision as date_precision
     from persons
     where death_date is not null
 

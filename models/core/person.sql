@@ -37,6 +37,7 @@ persons as (
         demographics.race_ethnicity_source,
         demographics.birth_date_precision,
         demographics.birth_date_source,
+        demographics.death_date_precision,
 
         -- measures
         demographics.n_source_persons,

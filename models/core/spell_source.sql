@@ -54,6 +54,12 @@ destinations as (
 
 ),
 
+end_reasons as (
+
+    select * from {{ ref('ref_end_reason_map') }}
+
+),
+
 bookings as (
 
     select * from {{ ref('stg_jail__bookings') }}
@@ -72,25 +78,34 @@ children as (
 
 ),
 
--- A one-day enrolment is a no-show or a slip of the registrar: it is left out, as other
--- national systems do.
+-- A one-day enrolment is a no-show or a slip of the registrar: it is left out, as national systems
+-- elsewhere do.
 school_spells as (
 
     select
         'k12' as source_system,
-        source_student_id as source_person_key,
-        {{ dbt.concat(['source_student_id', "'|'", 'source_school_id', "'|'", 'entry_date']) }}
-            as source_record_key,
+        enrollments.source_student_id as source_person_key,
+        {{ dbt.concat([
+            'enrollments.source_student_id', "'|'",
+            'enrollments.source_school_id', "'|'",
+            'enrollments.entry_date',
+        ]) }} as source_record_key,
         'k12_enrollment' as program_id,
-        {{ surrogate_key(["'k12'", 'source_school_id']) }} as organization_id,
-        exit_type_code as end_reason_code,
-        entry_date as start_date,
-        {{ add_days('exit_date', 1) }} as end_date_excl
+        {{ surrogate_key(["'k12'", 'enrollments.source_school_id']) }} as organization_id,
+        end_reasons.end_reason_std_code,
+        enrollments.entry_date as start_date,
+        {{ add_days('enrollments.exit_date', 1) }} as end_date_excl
     from enrollments
+    left join end_reasons
+        on
+            enrollments.exit_type_code = end_reasons.source_code
+            and end_reasons.source_system = 'k12'
     where
-        not is_one_day
-        and entry_date is not null
-        and (exit_date is null or exit_date > entry_date)
+        not enrollments.is_one_day
+        and enrollments.entry_date is not null
+        and (enrollments.exit_date is null or enrollments.exit_date > enrollments.entry_date)
+        and coalesce(end_reasons.end_reason_std_code, 'none')
+        not in ('never_came', 'entered_in_error')
 
 ),
 
@@ -122,7 +137,7 @@ benefit_spells as (
         ]) }} as source_record_key,
         program_id,
         cast(null as {{ dbt.type_string() }}) as organization_id,
-        cast(null as {{ dbt.type_string() }}) as end_reason_code,
+        cast(null as {{ dbt.type_string() }}) as end_reason_std_code,
         start_date,
         end_date_excl
     from benefit_runs
@@ -162,7 +177,7 @@ wage_spells as (
         ]) }} as source_record_key,
         'employment' as program_id,
         cast(null as {{ dbt.type_string() }}) as organization_id,
-        cast(null as {{ dbt.type_string() }}) as end_reason_code,
+        cast(null as {{ dbt.type_string() }}) as end_reason_std_code,
         start_date,
         end_date_excl
     from wage_runs
@@ -191,7 +206,7 @@ homeless_spells as (
         project_types.program_id,
         {{ surrogate_key(["'hmis'", 'homeless_enrollments.source_project_id']) }}
             as organization_id,
-        destinations.destination_std_code as end_reason_code,
+        destinations.destination_std_code as end_reason_std_code,
         homeless_enrollments.entry_date as start_date,
         case
             when first_exits.exit_date <= homeless_enrollments.entry_date
@@ -217,17 +232,21 @@ jail_spells as (
 
     select
         'jail' as source_system,
-        source_jacket_id as source_person_key,
-        source_booking_id as source_record_key,
+        bookings.source_jacket_id as source_person_key,
+        bookings.source_booking_id as source_record_key,
         'jail' as program_id,
         {{ surrogate_key(["'jail'", "'county'"]) }} as organization_id,
-        release_reason_code as end_reason_code,
-        cast(booked_at as date) as start_date,
-        {{ add_days('cast(released_at as date)', 1) }} as end_date_excl
+        end_reasons.end_reason_std_code,
+        cast(bookings.booked_at as date) as start_date,
+        {{ add_days('cast(bookings.released_at as date)', 1) }} as end_date_excl
     from bookings
+    left join end_reasons
+        on
+            bookings.release_reason_code = end_reasons.source_code
+            and end_reasons.source_system = 'jail'
     where
-        booked_at is not null
-        and (released_at is null or released_at >= booked_at)
+        bookings.booked_at is not null
+        and (bookings.released_at is null or bookings.released_at >= bookings.booked_at)
 
 ),
 
@@ -263,7 +282,7 @@ federal_tanf_spells as (
         {{ dbt.concat(['source_family_member_id', "'|'", 'start_date']) }} as source_record_key,
         'tanf' as program_id,
         cast(null as {{ dbt.type_string() }}) as organization_id,
-        cast(null as {{ dbt.type_string() }}) as end_reason_code,
+        cast(null as {{ dbt.type_string() }}) as end_reason_std_code,
         start_date,
         end_date_excl
     from assisted_runs
@@ -299,7 +318,7 @@ linked as (
         unioned.source_system,
 
         -- attributes
-        unioned.end_reason_code,
+        unioned.end_reason_std_code,
 
         -- dates
         unioned.start_date,

@@ -86,6 +86,10 @@ def train(duck: duckdb.DuckDBPyConnection, *, name: str, trained_on: str, seed: 
             )
         trained = linker.misc.save_model_to_json()
     _temper(trained["comparisons"])
+    trained.pop("linker_uid", None)
+    trained["probability_two_random_records_match"] = _rounded(
+        trained["probability_two_random_records_match"]
+    )
     return model.Model(
         name=name,
         card={
@@ -118,8 +122,13 @@ def _temper(trained: list[dict]) -> None:
             u = level.get("u_probability")
             m = m if isinstance(m, float) else belief["m_probability"]
             u = u if isinstance(u, float) else belief["u_probability"]
-            level["m_probability"] = (1 - _BELIEF) * m + _BELIEF * belief["m_probability"]
-            level["u_probability"] = max(u, _LEAST_U)
+            # nine digits: the last ones of a parallel sum differ from run to run
+            level["m_probability"] = _rounded((1 - _BELIEF) * m + _BELIEF * belief["m_probability"])
+            level["u_probability"] = _rounded(max(u, _LEAST_U))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.9g}")
 
 
 def _name_frequencies(duck: duckdb.DuckDBPyConnection) -> dict[str, dict]:

@@ -102,46 +102,51 @@ def run_core_gate(settings: Settings, *, schema_suffix: str = "") -> GateReport:
     ones. Rules that compare with the last release are not applicable while there is none.
     Raises LifecourseError when a table with rules has not been built.
     """
-    schemas = _Schemas(f"core{schema_suffix}")
+    try:
+        with warehouse.connect(settings) as connection:
+            return _run(settings, connection, _Schemas(f"core{schema_suffix}"))
+    finally:
+        engine.release(settings)
+
+
+def _run(settings: Settings, connection: psycopg.Connection, schemas: _Schemas) -> GateReport:
     rules = specs()
     verdicts: dict[str, CheckResult] = {}
     documents: dict[str, dict[str, Any]] = {}
-    with warehouse.connect(settings) as connection:
-        for table in dict.fromkeys(rule.table for rule in rules):
-            if not _exists(connection, f"{schemas.core}.{table}"):
-                raise LifecourseError(
-                    f"{schemas.core}.{table} has rules but has not been built; build core first."
-                )
-        by_batch: dict[tuple[str, str], list[RuleSpec]] = {}
-        for rule in rules:
-            reason = _not_applicable(connection, rule, schemas)
-            if reason:
-                verdicts[rule.rule_id] = messages.not_applicable(_subject(rule), rule, reason)
-                continue
-            batch = schemas.fill(rule.batch or "")
-            by_batch.setdefault((rule.table, batch), []).append(rule)
-        for (table, batch), members in by_batch.items():
-            validation = engine.validate(
-                settings,
-                f"{AGENCY}.{table}",
-                engine.Rows(schemas.core, table, batch),
-                [(rule, _filled(rule.kwargs, schemas)) for rule in members],
+    for table in dict.fromkeys(rule.table for rule in rules):
+        if not _exists(connection, f"{schemas.core}.{table}"):
+            raise LifecourseError(
+                f"{schemas.core}.{table} has rules but has not been built; build core first."
             )
-            for outcome in validation.outcomes:
-                verdicts[outcome.rule.rule_id] = messages.result(_subject(outcome.rule), outcome)
-            _merge(documents, table, validation.document)
-        report = GateReport(None, [verdicts[rule.rule_id] for rule in rules])
-        results.save(
-            connection,
-            load_id=None,
-            agency=AGENCY,
-            file_of={rule.table: rule.file for rule in rules},
-            period=None,
-            results=report.results,
-            documents=documents,
+    by_batch: dict[tuple[str, str], list[RuleSpec]] = {}
+    for rule in rules:
+        reason = _not_applicable(connection, rule, schemas)
+        if reason:
+            verdicts[rule.rule_id] = messages.not_applicable(_subject(rule), rule, reason)
+            continue
+        batch = schemas.fill(rule.batch or "")
+        by_batch.setdefault((rule.table, batch), []).append(rule)
+    for (table, batch), members in by_batch.items():
+        validation = engine.validate(
+            settings,
+            f"{AGENCY}.{table}",
+            engine.Rows(schemas.core, table, batch),
+            [(rule, _filled(rule.kwargs, schemas)) for rule in members],
         )
-        connection.commit()
-    engine.release(settings)
+        for outcome in validation.outcomes:
+            verdicts[outcome.rule.rule_id] = messages.result(_subject(outcome.rule), outcome)
+        _merge(documents, table, validation.document)
+    report = GateReport(None, [verdicts[rule.rule_id] for rule in rules])
+    results.save(
+        connection,
+        load_id=None,
+        agency=AGENCY,
+        file_of={rule.table: rule.file for rule in rules},
+        period=None,
+        results=report.results,
+        documents=documents,
+    )
+    connection.commit()
     return report
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration import warehouse
 from orchestration.quality import data_docs_page as page
-from orchestration.quality.results import TABLE
+from orchestration.quality.results import ensure_table
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def build_data_docs(settings: Settings) -> Path:
     index = folder / "index.html"
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
-        connection.execute(TABLE)
+        ensure_table(connection)
         state = _state(connection)
         stamp = folder / ".state"
         if index.exists() and stamp.exists() and stamp.read_text() == state:

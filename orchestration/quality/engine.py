@@ -131,7 +131,9 @@ def _asset(settings: Settings, rows: Rows) -> Any:
     if key not in _assets:
         path = f"{'&' if '?' in url else '?'}options=-csearch_path%3D{rows.schema}"
         source = _gx_context().data_sources.add_postgres(
-            f"warehouse_{len(_assets)}", connection_string=url + path
+            f"warehouse_{len(_assets)}",
+            # Great Expectations would put an environment variable in the place of a dollar sign.
+            connection_string=(url + path).replace("$", "%24"),
         )
         if rows.query:
             _assets[key] = source.add_query_asset("rows_under_the_gate", query=rows.query)
@@ -152,7 +154,7 @@ def _gx_context() -> Any:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        # Its log quotes failing statements together with the value that broke them.
+        # It logs the database's message on a failing statement, which can quote a row.
         logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
         _context = gx.get_context(mode="ephemeral")
         _context.variables.progress_bars = ProgressBarsConfig(globally=False)

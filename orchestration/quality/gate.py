@@ -49,49 +49,47 @@ def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport
     of the load, in one transaction; a second gate on the same load replaces the first.
     Raises LifecourseError when the load or a candidate table is not there.
     """
+    try:
+        with warehouse.connect(settings) as connection:
+            return _run(settings, connection, contract, load_id)
+    finally:
+        engine.release(settings)
+
+
+def _run(
+    settings: Settings, connection: psycopg.Connection, contract: Contract, load_id: int
+) -> GateReport:
     by_table: dict[str, list[RuleSpec]] = {table.name: [] for table in contract.tables}
     for rule in suites.rules(contract):
         by_table[rule.table].append(rule)
     verdicts: list[CheckResult] = []
     documents: dict[str, dict[str, Any]] = {}
-    with warehouse.connect(settings) as connection:
-        load = _load(connection, contract, load_id)
-        for table in contract.tables:
-            rows = _remember(connection, contract, table, load)
-            # Great Expectations reads the figures through a connection of its own.
-            connection.commit()
-            subject = f"{contract.agency}/{contract.file}" + (
-                f" {table.name}" if len(contract.tables) > 1 else ""
-            )
-            found, document = _judge(
-                settings,
-                connection,
-                f"{subject} {load.period}",
-                contract,
-                table,
-                load,
-                rows,
-                by_table[table.name],
-            )
-            verdicts += found
-            if document is not None:
-                documents[table.name] = document
-        report = GateReport(load_id, verdicts)
-        results.save(
-            connection,
-            load_id=load_id,
-            agency=contract.agency,
-            file_of={table.name: contract.file for table in contract.tables},
-            period=load.period,
-            results=verdicts,
-            documents=documents,
-        )
-        connection.execute(
-            "update quality.load set gate_status = %s where load_id = %s",
-            [report.gate_status, load_id],
-        )
+    load = _load(connection, contract, load_id)
+    for table in contract.tables:
+        rows = _remember(connection, contract, table, load)
+        # Great Expectations reads the figures through a connection of its own.
         connection.commit()
-    engine.release(settings)
+        found, document = _judge(
+            settings, connection, contract, table, load, rows, by_table[table.name]
+        )
+        verdicts += found
+        if document is not None:
+            documents[table.name] = document
+    report = GateReport(load_id, verdicts)
+    results.save(
+        connection,
+        load_id=load_id,
+        agency=contract.agency,
+        file_of={table.name: contract.file for table in contract.tables},
+        period=load.period,
+        results=verdicts,
+        documents=documents,
+    )
+    connection.execute(
+        "update quality.load set gate_status = %s where load_id = %s",
+        [report.gate_status, load_id],
+    )
+    connection.commit()
     return report
 
 
@@ -135,7 +133,6 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
 def _judge(
     settings: Settings,
     connection: psycopg.Connection,
-    subject: str,
     contract: Contract,
     table: Table,
     load: _Load,
@@ -143,6 +140,8 @@ def _judge(
     rules: list[RuleSpec],
 ) -> tuple[list[CheckResult], dict[str, Any] | None]:
     """The verdict on each rule of one table, in order, and the validation document."""
+    part = f" {table.name}" if len(contract.tables) > 1 else ""
+    subject = f"{contract.agency}/{contract.file}{part} {load.period}"
     verdicts: dict[str, CheckResult] = {}
     prepared: list[tuple[RuleSpec, Mapping[str, Any]]] = []
     for rule in rules:

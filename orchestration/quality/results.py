@@ -77,6 +77,13 @@ class GateReport:
         return "error" if "error" in blocking else "failed"
 
 
+def ensure_table(connection: psycopg.Connection) -> None:
+    """Create quality.validation where it is missing. Idempotent; does not commit."""
+    there = connection.execute("select to_regclass('quality.validation') is not null").fetchone()
+    if not (there and there[0]):
+        connection.execute(TABLE)
+
+
 def save(
     connection: psycopg.Connection,
     *,
@@ -91,7 +98,7 @@ def save(
 
     file_of: table -> file. Does not commit.
     """
-    connection.execute(TABLE)
+    ensure_table(connection)
     if load_id is None:
         connection.execute(
             "delete from quality.validation where load_id is null and agency = %s", [agency]

@@ -442,7 +442,7 @@ def test_the_short_forms_for_sqlfluff_match_the_macros():
             )
         }
 
-    short = signatures(PROJECT_ROOT / "tests" / "sqlfluff" / "macros")
+    short = signatures(PROJECT_ROOT / ".ci" / "sqlfluff" / "macros")
     real = signatures(PROJECT_ROOT / "macros")
     held(name for name, arguments in short.items() if real.get(name) != arguments)
 

@@ -91,6 +91,13 @@ def test_linkage_is_scored_against_the_truth(demo):
     assert facts["recall"] >= 0.95
 
 
+def test_dbt_unit_tests_pass(demo):
+    home, _ = demo
+    result = lifecourse(home, "dbt", "test", "--select", "test_type:unit")
+    assert "ERROR=0" in result.stdout
+    assert "PASS=0" not in result.stdout
+
+
 def test_a_second_run_loads_nothing_twice_and_keeps_every_id(demo):
     home, _ = demo
     before = crosswalk(home), from_json(home, "summary")["tables"], from_json(home, "deliveries")

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -973,14 +972,51 @@ def test_the_engine_is_one_context_per_process(desk: Desk) -> None:
     assert len(engine._assets) == held
 
 
-def test_policy_limits_are_read_from_one_place() -> None:
-    defaults = suites.policy()
-    assert defaults.needs == 2
-    assert set(defaults.structure) == {
-        "required_filled",
-        "key_unique",
-        "codes_listed",
-        "formats_hold",
-    }
-    moved = replace(defaults, needs=3)
-    assert moved.needs == 3 and defaults.stability["rows_near_history"]["limit"] == 0.20
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  needs: 2\n", "", "needs history, structure and stability"),
+        ("    limit: 0.20\n", "    limits: 0.20\n", "rows_near_history does not know limits"),
+        ("    severity: critical\n", "    severity: high\n", "severity must be one of"),
+        ("stability:\n", "stability: [\n", "not valid YAML"),
+    ],
+)
+def test_a_wrong_policy_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "_policy.yml"
+    text = suites.POLICY.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError, match=r"_policy\.yml") as raised:
+        suites.policy(path)
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": "core.person.a"}, "must begin with core.spell."),
+        ({"batch": "select a::date from {core}.spell"}, "instead of a colon"),
+        (
+            {
+                "batch": "select 1 as n",
+                "type": "expect_column_values_to_not_be_null",
+                "kwargs": {"column": "n"},
+            },
+            "a rule with a batch takes one of",
+        ),
+        (
+            {
+                "type": "expect_rows_to_have_a_parent",
+                "kwargs": {"columns": ["person_id"], "parent": "person"},
+            },
+            "tested by dbt",
+        ),
+        ({"fix": None}, "lacks fix"),
+    ],
+)
+def test_a_wrong_core_rule_is_named(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    rule = _rule("core.spell.a", **{"kwargs": {"condition": "true"}, **changes})
+    (tmp_path / "spell.yml").write_text(json.dumps({"table": "spell", "expectations": [rule]}))
+    with pytest.raises(UsageError, match=r"expectations/core/spell\.yml") as raised:
+        core_gate.specs(tmp_path)
+    assert said in str(raised.value)
