@@ -49,7 +49,13 @@ def ensure_manifest(settings: Settings) -> Path:
         made = manifest.stat().st_mtime
         if all(path.stat().st_mtime <= made for path in project_files(settings)):
             return manifest
-    result = _dbt(settings, ["parse", "--quiet"], needs_warehouse=False)
+    # Parsed as the builds are run: with another suffix each of them would parse all again.
+    result = _dbt(
+        settings,
+        ["parse", "--quiet"],
+        needs_warehouse=False,
+        **{release.SUFFIX_VARIABLE: release.ASIDE},
+    )
     if result.returncode:
         raise LifecourseError(
             f"dbt cannot parse the project: {_last_lines(result)} Mend the file it names, then "
@@ -63,17 +69,20 @@ def passthrough(settings: Settings, arguments: Sequence[str]) -> int:
     """Run dbt with the warehouse's connection in its environment; returns its exit code."""
     ensure_profile(settings)
     return subprocess.run(
-        _command(arguments), env=_environment(settings, True), check=False
+        _command(arguments),
+        env=_environment(settings, True) | {"DBT_TARGET_PATH": str(settings.home / "dbt")},
+        check=False,
     ).returncode
 
 
 def docs(settings: Settings) -> Path:
     """The dbt docs as one file that opens offline; returns its path."""
-    target = settings.home / "dbt_docs_target"
+    target = settings.home / "dbt"
     result = _dbt(
         settings,
-        ["docs", "generate", "--static", "--quiet", "--target-path", str(target)],
+        ["docs", "generate", "--static", "--quiet"],
         needs_warehouse=True,
+        DBT_TARGET_PATH=str(target),
     )
     page = target / "static_index.html"
     if result.returncode or not page.exists():
@@ -102,11 +111,11 @@ def _environment(settings: Settings, needs_warehouse: bool) -> dict[str, str]:
 
 
 def _dbt(
-    settings: Settings, arguments: Sequence[str], *, needs_warehouse: bool
+    settings: Settings, arguments: Sequence[str], *, needs_warehouse: bool, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         _command(arguments),
-        env=_environment(settings, needs_warehouse),
+        env=_environment(settings, needs_warehouse) | variables,
         cwd=settings.root,
         capture_output=True,
         text=True,

@@ -109,7 +109,7 @@ def reset(settings: Settings) -> None:
     if (settings.home / "postgres").exists():
         _refuse_real_warehouse(settings, settings.home / "demo")
         server.remove(settings)
-    for name in ("demo", "dagster", "docs", "logs", "dbt_docs_target"):
+    for name in ("demo", "dagster", "docs", "logs", "dbt"):
         shutil.rmtree(settings.home / name, ignore_errors=True)
 
 

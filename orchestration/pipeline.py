@@ -229,10 +229,12 @@ def _build(settings: Settings) -> None:
 
 def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | None:
     """What a build depends on, as one hash; None while no load is current."""
+    # A duplicate adds no rows, but moves the end of its source's coverage.
     current = [
         row[0]
         for row in connection.execute(
-            "select load_id from quality.load where is_current order by load_id"
+            "select load_id from quality.load where is_current or status = 'duplicate' "
+            "order by load_id"
         )
     ]
     if not current:

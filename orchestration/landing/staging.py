@@ -160,8 +160,15 @@ def _table_statements(
                 # `offset 0` keeps the planner from flattening this into a join over all loads:
                 # so each current load reads its own partition and no other (2026-11-23).
                 "create or replace view {view} as select d._load_id, d._row_number,"
-                " l.period as _period, l.delivery as _delivery, l.received_at as _received_at,"
-                " {columns} from quality.load as l cross join lateral"
+                " l.period as _period, known.delivery as _delivery,"
+                " l.received_at as _received_at, {columns} from quality.load as l"
+                # The same content delivered again is no new load, but it says that nothing has
+                # changed since: the rows are as of that later delivery.
+                " cross join lateral (select max(same.delivery) as delivery"
+                " from quality.load as same where same.agency = l.agency and same.file = l.file"
+                " and same.scope = l.scope and same.sha256 = l.sha256"
+                " and (same.load_id = l.load_id or same.status = 'duplicate')) as known"
+                " cross join lateral"
                 " (select * from {parent} as p where p._load_id = l.load_id offset 0) as d"
                 " where l.is_current and l.agency = {agency} and l.file = {file}"
             ).format(

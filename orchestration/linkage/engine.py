@@ -18,6 +18,7 @@ from orchestration.linkage import (
     namesakes,
     nodes,
     overrides,
+    records,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     import duckdb
     import numpy
+    import pyarrow
 
 # Bumped by hand when the same records and model would cluster differently.
 ENGINE_VERSION = 1
@@ -49,6 +51,35 @@ class Clusters:
     cut: int
     namesakes: int
     vetoed: dict[str, int]
+
+
+def link_records(
+    table: pyarrow.Table,
+    with_model: model.Model,
+    say: Callable[[str], None] | None = None,
+    *,
+    threads: int | None = None,
+) -> Clusters:
+    """Cluster identity records that lie in no warehouse and that no steward decided about.
+
+    table: the columns of records.COLUMNS as text and `rid`, the row number (int32).
+    threads: at most so many; None for DuckDB's default.
+    """
+    duck = memory(threads)
+    try:
+        records.prepare(duck, table)
+        overrides.prepare(duck, overrides.none())
+        return run(duck, with_model, say or (lambda text: None))
+    finally:
+        duck.close()
+
+
+def memory(threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory that never writes a person's record to a temporary file."""
+    import duckdb
+
+    config = {"temp_directory": "", "autoinstall_known_extensions": False}
+    return duckdb.connect(config={**config, "threads": threads} if threads else config)
 
 
 def run(

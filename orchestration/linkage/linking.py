@@ -138,7 +138,7 @@ def link(
 
         table = records.read(connection)
         say(f"linkage: reading {table.num_rows:,} identity records")
-        duck = memory()
+        duck = engine.memory()
         try:
             records.prepare(duck, table)
             overrides.prepare(duck, decisions)
@@ -176,13 +176,6 @@ def link(
     report = _timed(report, time.monotonic() - started)
     say(report.sentence)
     return report
-
-
-def memory() -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory that never writes a person's record to a temporary file."""
-    import duckdb
-
-    return duckdb.connect(config={"temp_directory": "", "autoinstall_known_extensions": False})
 
 
 def _out_of_memory() -> type[Exception]:

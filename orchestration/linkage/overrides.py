@@ -22,13 +22,23 @@ _KEY = ("left_source_system", "left_source_person_key", "right_source_system",
 
 def read(connection: psycopg.Connection) -> pyarrow.Table:
     """Decisions in force: override_id, kind (must_link, cannot_link) and the two source keys."""
+    return _decisions(
+        connection.execute(
+            f"select override_id, kind, {', '.join(_KEY)} from linkage.override"
+            " where withdrawn_at is null and (expires_on is null or expires_on >= current_date)"
+            " order by override_id"
+        ).fetchall()
+    )
+
+
+def none() -> pyarrow.Table:
+    """No decision at all, in the shape of `read`."""
+    return _decisions([])
+
+
+def _decisions(rows: list[tuple]) -> pyarrow.Table:
     import pyarrow
 
-    rows = connection.execute(
-        f"select override_id, kind, {', '.join(_KEY)} from linkage.override"
-        " where withdrawn_at is null and (expires_on is null or expires_on >= current_date)"
-        " order by override_id"
-    ).fetchall()
     columns = list(zip(*rows, strict=True)) or [()] * 6
     return pyarrow.table(
         {

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.linkage import comparisons, linking, model, nodes, records
+from orchestration.linkage import comparisons, engine, model, nodes, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ _CERTAIN_RECALL = 0.8
 # Share of the prior belief (comparisons.py) in a trained m. EM on a few thousand pairs gives
 # 0 for whatever it did not see, which would be a weight of minus infinity for a rare slip.
 _BELIEF = 0.05
+SAMPLE_PAIRS = 1e7
 # No level is rarer than this among two persons' pairs; the sample holds some 1e7 pairs.
 _LEAST_U = 1e-6
 
@@ -50,7 +51,7 @@ def train_from_warehouse(
     with warehouse.connect(settings) as connection:
         table = records.read(connection)
     say(f"linkage: training on {table.num_rows:,} identity records")
-    duck = linking.memory()
+    duck = engine.memory()
     try:
         records.prepare(duck, table)
         trained = train(duck, name=out.stem, trained_on=trained_on, seed=seed)
@@ -60,8 +61,15 @@ def train_from_warehouse(
     say(f"linkage: wrote model {out.stem}")
 
 
-def train(duck: duckdb.DuckDBPyConnection, *, name: str, trained_on: str, seed: int) -> model.Model:
-    """Estimate a model from table `record`."""
+def train(
+    duck: duckdb.DuckDBPyConnection,
+    *,
+    name: str,
+    trained_on: str,
+    seed: int,
+    sample_pairs: float = SAMPLE_PAIRS,
+) -> model.Model:
+    """Estimate a model from table `record`. sample_pairs: random pairs that tell u."""
     import splink
 
     count = duck.execute("select count(*) from record").fetchall()[0][0]
@@ -78,7 +86,7 @@ def train(duck: duckdb.DuckDBPyConnection, *, name: str, trained_on: str, seed: 
             list(_CERTAIN), recall=_CERTAIN_RECALL
         )
         linker.training.estimate_u_using_random_sampling(
-            max_pairs=1e7, seed=seed, min_count_per_level=None
+            max_pairs=sample_pairs, seed=seed, min_count_per_level=None
         )
         for block in _EM_BLOCKS:
             linker.training.estimate_parameters_using_expectation_maximisation(

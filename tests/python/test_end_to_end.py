@@ -64,7 +64,8 @@ def test_the_bad_delivery_is_held_with_its_rules(demo):
     rows = from_json(home, "deliveries")
     held = [row for row in rows if row["status"] == "held"]
     assert [(row["agency"], row["file"]) for row in held] == [("benefits", "case_members")]
-    assert {row["status"] for row in rows} == {"accepted", "held"}
+    # A snapshot that has not changed since the month before is a duplicate, not a new load.
+    assert {row["status"] for row in rows} == {"accepted", "duplicate", "held"}
     messages = " ".join(rule["message"] for rule in held[0]["failed_rules"])
     critical = [rule for rule in held[0]["failed_rules"] if rule["severity"] == "critical"]
     assert len(critical) >= 3
@@ -182,10 +183,13 @@ def test_an_unusable_environment_is_exit_code_3(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_the_demo_refuses_a_warehouse_with_real_files(demo):
+def test_the_demo_refuses_a_warehouse_with_real_files(demo, tmp_path):
     home, _ = demo
-    # The correction above came from outside the demo's folder.
-    if all("_r1" not in row["delivery"] for row in from_json(home, "deliveries")):
-        pytest.skip("2026-11-23: runs only together with the test that brings in such a file")
-    result = lifecourse(home, "demo", expect=2)
-    assert "LIFECOURSE_HOME" in result.stderr
+    folder = tmp_path / "in" / "jail" / "2031-02"
+    folder.mkdir(parents=True)
+    (folder / "bookings.csv").write_bytes(b"")
+    lifecourse(home, "run", "--deliveries", str(tmp_path / "in"), expect=1)
+    refused = lifecourse(home, "demo", expect=2)
+    assert "LIFECOURSE_HOME" in refused.stderr
+    assert lifecourse(home, "demo", "--reset", expect=2).returncode == 2
+    assert from_json(home, "summary")["persons"] > 0

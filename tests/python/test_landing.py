@@ -498,6 +498,16 @@ def test_the_same_content_again_is_a_duplicate(drop: Drop) -> None:
         drop.load("k12/2025-02/schools.csv")
 
 
+def test_an_unchanged_snapshot_is_as_of_its_last_delivery(drop: Drop) -> None:
+    for month in ("2025-01", "2025-02", "2025-03"):
+        drop.put(f"k12/{month}/schools.csv", schools("0001"))
+    drop.accept("k12/2025-01/schools.csv")
+    drop.register()
+    assert drop.rows("select school_id, _delivery from staging_k12.schools_current") == [
+        ("0001", "2025-03")
+    ]
+
+
 def test_a_month_sent_under_another_name_is_a_duplicate(drop: Drop) -> None:
     drop.put("k12/2025-06/attendance_2025-05.csv", attendance("2025-05", "0000000001"))
     drop.accept("k12/2025-06/attendance_2025-05.csv")
