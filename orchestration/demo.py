@@ -65,7 +65,10 @@ def run(
     last_good = max(path.name for path in observed.glob("*/*") if path.name < card["bad_delivery"])
     first = pipeline.run(settings, observed, through=last_good, echo=echo)
     if not first.accepted and not first.built:
-        echo(f"nothing new: {first.known} files were loaded before and nothing is loaded twice")
+        echo(
+            f"nothing new: {first.known} files were loaded before; nothing is loaded twice, and "
+            "every person keeps the same id"
+        )
     before = summary.summary(settings)["tables"]
     second = pipeline.run(settings, observed, echo=echo)
     facts = summary.summary(settings)
