@@ -161,8 +161,11 @@ def _status(settings: Settings, as_json: bool) -> None:
     if as_json:
         _print_json(facts)
         return
+    facts["disk_free"] = f"{facts['disk_free'] / 1e9:.1f} GB" if "disk_free" in facts else None
     for name, value in facts.items():
-        click.echo(f"{name.replace('_', ' '):12} {value}")
+        if value is not None:
+            shown = {True: "yes", False: "no"}.get(value, value)
+            click.echo(f"{name.replace('_', ' '):12} {shown}")
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
@@ -238,7 +241,7 @@ def setup() -> None:
     from orchestration import dbt as library
 
     settings = _settings()
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.make_folders()
     library.ensure_manifest(settings)
 
 
@@ -337,6 +340,33 @@ def _print_figures(facts: dict[str, Any]) -> None:
     click.echo("spells      by program")
     for program, number in facts["spells"].items():
         click.echo(f"  {program:28} {number:>8,}")
+
+
+@main.command("new-source")
+@click.argument("agency")
+@click.argument("file")
+@click.option(
+    "--sample",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A file as the agency delivers it.",
+)
+@click.option(
+    "--layout",
+    type=click.Path(path_type=Path),
+    help="CSV with the positions of a fixed-width file.",
+)
+def new_source(agency: str, file: str, sample: Path, layout: Path | None) -> None:
+    """Write contract, rules, staging model, fixture and test of a new source from a sample.
+
+    \b
+    Example:
+      lifecourse new-source library loans --sample loans.csv
+    """
+    from orchestration import new_source as library
+
+    made = library.create(_settings(), agency, file, sample, layout=layout)
+    click.echo(library.describe(made))
 
 
 # --- linkage and the county ------------------------------------------------------------

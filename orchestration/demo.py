@@ -56,6 +56,7 @@ def run(
     if settings.database_url is None:
         server.start(settings, keep=True)
         echo("warehouse is up")
+    settings.make_folders()
     county = settings.home / "demo"
     _refuse_real_warehouse(settings, county)
     _ensure_county(county, persons, months, echo)

@@ -114,10 +114,11 @@ def gate(settings: Settings, file_set: FileSet, delivery: str) -> list:
             by_load = {load_id: contract for contract, load_id in waiting}
             culprits = ", ".join(by_load[report.load_id].file for report in failed)
             for report in reports:
+                broken = sum(result.blocks for result in report.results)
                 reason = (
-                    f"Held by {sum(r.blocks for r in report.results)} critical rule(s)."
-                    if not report.passed
-                    else f"Held with {culprits}, which is of the same set."
+                    f"Held with {culprits}, which is of the same set."
+                    if report.passed
+                    else f"Held by {broken} critical {'rule' if broken == 1 else 'rules'}."
                 )
                 landing.hold(connection, [report.load_id], reason=reason)
             connection.commit()

@@ -284,8 +284,8 @@ def prepare_dagster(settings: Settings) -> None:
     Run storage is in the warehouse (schema `dagster`) when a server is configured, SQLite
     otherwise. Telemetry and the invitation to a newsletter are off; one run at a time.
     """
+    settings.make_folders()
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     text = """telemetry: {enabled: false}
 nux: {enabled: false}
 concurrency: {runs: {max_concurrent_runs: 1}}
@@ -342,7 +342,7 @@ def prepare_ui(settings: Settings, deliveries: Path | None) -> None:
     prepare_dagster(settings)
     dbt.ensure_manifest(settings)
     demo = settings.home / "demo"
-    folder = deliveries or (demo if demo.exists() else settings.deliveries)
+    folder = deliveries or (demo if (demo / "observed").exists() else settings.deliveries)
     os.environ["LIFECOURSE_DELIVERIES"] = str(folder)
 
 
@@ -353,6 +353,7 @@ def make_docs(settings: Settings) -> dict[str, Path]:
     from orchestration.quality.data_docs import build_data_docs
 
     say("Data Docs and dbt docs", stage=True)
+    settings.make_folders()
     with ThreadPoolExecutor(max_workers=1) as pool:
         dbt_docs = pool.submit(dbt.docs, settings)
         build_data_docs(settings)

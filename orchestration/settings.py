@@ -44,6 +44,16 @@ class Settings:
         """Generated pages: data_docs/ and dbt/."""
         return self.home / "docs"
 
+    def make_folders(self) -> None:
+        """Make the folders of the working folder, each closed to other users.
+
+        Each one, because the working folder itself lets others pass through: PostgreSQL does
+        not run as root. Raises OSError when the disk does not allow it.
+        """
+        self.home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for name in ("dagster", "dbt", "demo", "docs", "logs"):
+            (self.home / name).mkdir(mode=0o700, exist_ok=True)
+
 
 def load() -> Settings:
     """Read the settings from the environment.

@@ -40,8 +40,8 @@ def _run_dbt(
     settings = installation.settings
     os.environ.update(warehouse.environment(settings))
     os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
+    settings.make_folders()
     log = settings.home / "logs" / "dbt.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     say(f"dbt: {label}", stage=True)
     with log.open("a") as stream, contextlib.redirect_stdout(stream):
         # Unit tests try the logic on made-up rows; they run where code changes, not where data

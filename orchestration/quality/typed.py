@@ -92,7 +92,12 @@ def companions(columns: tuple[Column, ...]) -> dict[str, str]:
             cast = f"cast({text} as numeric)"
         else:
             pattern = date_pattern(column.date_format or "%Y-%m-%d")
-            template = re.sub("%.", lambda m: _TEMPLATE[m[0]], column.date_format or "%Y-%m-%d")
+            # Letters between the parts are quoted: DDT24 would read TH as the ending of 24th.
+            template = re.sub(
+                "%.|[A-Za-z]+",
+                lambda found: _TEMPLATE.get(found[0], f'"{found[0]}"'),
+                column.date_format or "%Y-%m-%d",
+            )
             cast = f"cast(to_timestamp({text}, {literal(template)}) as {kind})"
         condition = f"{text} ~ {literal(f'^(?:{pattern})$')}"
         found[f"{column.name}_as_{kind}"] = f"case when {condition} then {cast} end"
