@@ -283,6 +283,38 @@ def run(deliveries: Path | None, agency: str | None, through: str | None, as_jso
     sys.exit(report.exit_code)
 
 
+@main.command()
+@click.option("--agency", help="Only this agency.")
+@click.option("--deliveries", type=DIRECTORY, help="Folder to copy into.")
+def pull(agency: str | None, deliveries: Path | None) -> None:
+    """Copy what is new from the servers that the contracts name into the deliveries folder.
+
+    Credentials come from the environment variables whose names the contracts give.
+
+    \b
+    Example:
+      lifecourse pull --agency k12 && lifecourse run
+    """
+    from dataclasses import replace
+
+    from orchestration import landing, pulling
+    from orchestration.progress import say
+
+    settings = _settings()
+    if deliveries:
+        settings = replace(settings, deliveries=deliveries)
+    with _progress():
+        report = pulling.pull(
+            settings, landing.load_contracts(settings.contracts), agency=agency, progress=say
+        )
+    for file in report.files:
+        click.echo(f"pulled {file.place} ({file.bytes:,} bytes)")
+    click.echo(f"{len(report.files)} new files, {report.unchanged} unchanged")
+    for problem in report.problems:
+        click.echo(f"lifecourse: {problem}", err=True)
+    sys.exit(max((problem.exit_code for problem in report.problems), default=0))
+
+
 @main.command("deliveries")
 @AS_JSON
 def list_deliveries(as_json: bool) -> None:

@@ -27,7 +27,7 @@ API_VERSION = "v3.1.0"
 ACCESS_CLASSES = ("open", "protected", "unavailable")
 CLASSIFICATIONS = ("open", "protected", "restricted")
 ROLES = ("identifier", "quasi_identifier", "content")
-FILE_FORMATS = ("csv", "fixed_width")
+FILE_FORMATS = ("csv", "fixed_width", "excel", "parquet", "ndjson")
 DELIVERY_KINDS = ("snapshot", "increment")
 LOGICAL_TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
 TEAM_ROLES = ("data_owner", "data_steward", "data_custodian")
@@ -106,8 +106,36 @@ class Envelope:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where an agency holds its file ready: one entry of the ODCS section `servers`.
+
+    kind: ODCS `type` (local, sftp, s3, postgres, api, custom ...). options: customProperties,
+    lists as tuples. Names of environment variables may stand here, credentials never.
+    """
+
+    name: str
+    kind: str
+    location: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    environment: str | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def option(self, name: str, default: Any = None) -> Any:
+        return dict(self.options).get(name, default)
+
+
+@dataclass(frozen=True)
 class Contract:
-    """One delivered file, as its agency and the data system agreed it."""
+    """One delivered file, as its agency and the data system agreed it.
+
+    sheet, header_row, footer_rows, footer_pattern: of a workbook. sheet is a name or a number
+    from 1; footer_rows are cut off at the end; so are last rows whose first value matches
+    footer_pattern as a whole.
+    """
 
     agency: str
     file: str
@@ -130,6 +158,11 @@ class Contract:
     tables: tuple[Table, ...]
     path: Path
     envelope: Envelope | None = None
+    sheet: str | int | None = None
+    header_row: int = 1
+    footer_rows: int = 0
+    footer_pattern: str | None = None
+    servers: tuple[Server, ...] = ()
     expectations: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
     def matches(self, file_name: str) -> re.Match[str] | None:
@@ -211,6 +244,11 @@ def load_contract(path: Path) -> Contract:
         tables=tables,
         path=path,
         envelope=envelope,
+        sheet=_sheet(reader, custom.get("sheet")),
+        header_row=reader.whole("headerRow", custom.get("headerRow", 1), 1),
+        footer_rows=reader.whole("footerRows", custom.get("footerRows", 0), 0),
+        footer_pattern=custom.get("footerPattern"),
+        servers=_servers(reader, document),
         expectations=expectations,
     )
     _check_format(reader, contract)
@@ -275,6 +313,11 @@ class _Fields:
             raise self.wrong(name, f"must be one of {', '.join(allowed)}")
         return str(value)
 
+    def whole(self, name: str, value: object, least: int) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.wrong(name, f"must be a whole number from {least} on")
+        return value
+
     def name(self, name: str, value: str | None, longest: int) -> str:
         if not value or not NAME.fullmatch(value) or len(value) > longest:
             raise self.wrong(name, f"must be lower snake case of at most {longest} characters")
@@ -323,6 +366,41 @@ def _envelope(reader: _Fields, custom: dict[str, Any]) -> Envelope | None:
         count=reader.span("trailerCountField", custom.get("trailerCountField")),
         period=reader.span("headerPeriodField", custom.get("headerPeriodField")),
     )
+
+
+def _sheet(reader: _Fields, value: object) -> str | int | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    return reader.whole("sheet", value, 1)
+
+
+def _servers(reader: _Fields, document: OpenDataContractStandard) -> tuple[Server, ...]:
+    servers = []
+    for number, server in enumerate(document.servers or [], start=1):
+        place = f"servers {server.server or number}"
+        try:
+            port = None if server.port is None else int(server.port)
+        except ValueError:
+            raise reader.wrong(f"{place} port", "must be a number") from None
+        options = _custom(server.customProperties)
+        servers.append(
+            Server(
+                name=reader.text(f"servers {number} server", server.server),
+                kind=reader.text(f"{place} type", server.type),
+                location=server.location,
+                host=server.host,
+                port=port,
+                path=server.path,
+                endpoint=server.endpointUrl,
+                region=server.region or server.regionName,
+                environment=server.environment,
+                options=tuple(
+                    (name, tuple(value) if isinstance(value, list) else value)
+                    for name, value in options.items()
+                ),
+            )
+        )
+    return tuple(servers)
 
 
 def _table(reader: _Fields, schema: SchemaObject, file_format: str, rows_optional: bool) -> Table:
@@ -417,6 +495,11 @@ def _check_format(reader: _Fields, contract: Contract) -> None:
         raise reader.wrong("encoding", "is not one that Python knows") from error
     if len(contract.delimiter) != 1:
         raise reader.wrong("delimiter", "must be one character")
+    if contract.footer_pattern is not None:
+        try:
+            re.compile(contract.footer_pattern)
+        except (re.error, TypeError):
+            raise reader.wrong("footerPattern", "is not a regular expression") from None
     for column in _columns(contract):
         if column.pattern is not None:
             try:

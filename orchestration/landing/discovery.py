@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from orchestration.errors import UsageError
+from orchestration.landing.archives import ArchiveFault, Packed, member_names, members
 from orchestration.landing.contracts import Contract
+from orchestration.landing.readers import BadInput
 
 # The month of handing over, with an optional suffix for a resubmission: 2025-03, 2025-03_r1.
 DELIVERY = re.compile(r"\d{4}-(0[1-9]|1[0-2])([_-][A-Za-z0-9]+)?")
@@ -32,24 +34,31 @@ class DeliveredFile:
 
     period: what the file covers, by its name, its header or its delivery folder.
     contract: None when no contract of the agency describes a file of this name.
-    place: agency/delivery/name, how messages and quality.load.path name the file.
+    place: agency/delivery/name, how messages and quality.load.path name the file; the member
+    of a ZIP archive is agency/delivery/archive.zip/member. problem: why the file is not to be
+    read at all, as a clause; for an archive that must not be taken in.
     """
 
     agency: str
     delivery: str
     period: str
-    path: Path
+    path: Path | Packed
     contract: Contract | None
     place: str
+    problem: str | None = None
 
     @cached_property
     def sha256(self) -> str:
-        """Hex digest of the content; reads the file once."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as stream:
-            while block := stream.read(HASH_BLOCK):
-                digest.update(block)
-        return digest.hexdigest()
+        """Hex digest of the content, unpacked; reads the file once.
+
+        Content that cannot be unpacked counts as its packed bytes: reading it says why.
+        """
+        try:
+            return _digest(self.path)
+        except BadInput:
+            assert isinstance(self.path, Packed)
+            whole = _digest(self.path.archive)
+            return hashlib.sha256(f"{whole} {self.path.member}".encode()).hexdigest()
 
 
 def discover(
@@ -98,17 +107,61 @@ def manifest_entry(file: DeliveredFile) -> dict[str, Any] | None:
 
     Raises ValueError with the reason when the manifest is unreadable or does not list it.
     """
-    path = file.path.parent / MANIFEST
-    if not path.is_file():
+    text = _manifest_text(file.path)
+    if text is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(text)
         entries = {entry["name"]: entry for entry in content["files"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"its {MANIFEST} is not a list of files in JSON") from error
-    if file.path.name not in entries:
-        raise ValueError(f"its {MANIFEST} does not list it")
-    return entries[file.path.name]
+    if file.path.name in entries:
+        return entries[file.path.name]
+    if isinstance(file.path, Packed) and file.path.archive.name in entries:
+        return _packed_entry(file.path, entries[file.path.archive.name])
+    raise ValueError(f"its {MANIFEST} does not list it")
+
+
+def _manifest_text(path: Path | Packed) -> str | None:
+    """The manifest beside the file: in its own archive, or else in the delivery folder."""
+    beside = path.parent / MANIFEST
+    if isinstance(path, Packed) and path.member is not None:
+        try:
+            with Packed(path.archive, MANIFEST).open() as stream:
+                return stream.read(HASH_BLOCK).decode("utf-8-sig", "replace")
+        except BadInput:
+            pass  # none in the archive, or the archive's own fault is said elsewhere
+    return beside.read_text(encoding="utf-8-sig") if beside.is_file() else None
+
+
+def _packed_entry(path: Packed, entry: dict[str, Any]) -> dict[str, Any]:
+    """What is left to compare of an entry that speaks of the archive as it was sent."""
+    found = path.archive.stat()
+    agreed = entry.get("sha256")
+    if entry.get("bytes", found.st_size) != found.st_size or (
+        agreed is not None
+        and str(agreed).lower()
+        != _archive_digest(path.archive, found.st_size, found.st_mtime_ns, found.st_ino)
+    ):
+        raise ValueError(
+            f"{path.archive.name} is not what its {MANIFEST} says: it was changed on the way"
+        )
+    rows = entry.get("rows")
+    return {"name": path.name} if rows is None else {"name": path.name, "rows": rows}
+
+
+@lru_cache(maxsize=64)
+def _archive_digest(archive: Path, size: int, changed: int, inode: int) -> str:
+    """Once for all members, as long as the archive is the same."""
+    return _digest(archive)
+
+
+def _digest(path: Path | Packed) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _of_agency(
@@ -121,14 +174,67 @@ def _of_agency(
             for path in sorted(entry.rglob("*")):
                 if path.is_file() and path.name != MANIFEST and not _passed_over(path):
                     direct = path.parent == entry and DELIVERY.fullmatch(entry.name)
-                    yield _file(folder, entry.name, path, contracts if direct else [])
+                    yield from _files(folder, entry.name, path, contracts if direct else [])
         elif entry.is_file():
             yield _file(folder, "", entry, [])
 
 
-def _file(folder: Path, delivery: str, path: Path, contracts: list[Contract]) -> DeliveredFile:
-    place = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-    matches = [(c, match) for c in contracts if (match := c.matches(path.name))]
+def _files(
+    folder: Path, delivery: str, path: Path, contracts: list[Contract]
+) -> Iterator[DeliveredFile]:
+    """One file; for a ZIP archive each of its members."""
+    kind = path.suffix.lower()
+    if kind == ".gz" and contracts:
+        yield _file(folder, delivery, Packed(path), contracts)
+    elif kind == ".zip" and contracts:
+        yield from _of_archive(folder, delivery, path, contracts)
+    else:
+        yield _file(folder, delivery, path, contracts)
+
+
+def _of_archive(
+    folder: Path, delivery: str, path: Path, contracts: list[Contract]
+) -> Iterator[DeliveredFile]:
+    try:
+        inside = [
+            member
+            for member in members(path)
+            if not _passed_over(member)
+            and member.name != MANIFEST
+            and not (member.member or "").startswith("__MACOSX/")
+        ]
+    except ArchiveFault as fault:
+        # Under the contract that one of its files, or the archive's own name, speaks of.
+        names = [path.name, path.stem, *member_names(path)]
+        match = next((c for name in names for c in contracts if c.matches(name)), None)
+        place = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+        yield DeliveredFile(
+            folder.name, delivery, delivery[:7], path, match, place, problem=str(fault)
+        )
+        return
+    for member in inside:
+        yield _file(folder, delivery, member, contracts, alone=len(inside) == 1)
+
+
+def _file(
+    folder: Path,
+    delivery: str,
+    path: Path | Packed,
+    contracts: list[Contract],
+    *,
+    alone: bool = False,
+) -> DeliveredFile:
+    """alone: the only file of its archive, which may then go by the archive's name."""
+    on_disk = path.archive if isinstance(path, Packed) else path
+    place = f"{folder.name}/{on_disk.relative_to(folder).as_posix()}"
+    names = [path.name]
+    if isinstance(path, Packed) and (alone or path.member is None):
+        names += [path.archive.name, path.archive.stem]
+    if isinstance(path, Packed) and path.member is not None:
+        place += f"/{path.member}"
+    matches: list[tuple[Contract, re.Match[str]]] = []
+    for name in names:
+        matches = matches or [(c, match) for c in contracts if (match := c.matches(name))]
     if len(matches) > 1:
         files = " and ".join(contract.file for contract, _ in matches)
         raise UsageError(f"{place} fits the contracts {files}; make their filePattern differ.")
@@ -139,15 +245,18 @@ def _file(folder: Path, delivery: str, path: Path, contracts: list[Contract]) ->
     return DeliveredFile(folder.name, delivery, period, path, contract, place)
 
 
-def _header_period(path: Path, contract: Contract) -> str | None:
+def _header_period(path: Path | Packed, contract: Contract) -> str | None:
     """`20204` in the header line means 2020Q4; None when there is no such thing."""
     if contract.envelope is None or contract.envelope.period is None:
         return None
     start, end = contract.envelope.period
-    with path.open("rb") as stream:
-        found = re.fullmatch(rb"(\d{4})([1-4])", stream.read(end)[start:end])
+    try:
+        with path.open("rb") as stream:
+            found = re.fullmatch(rb"(\d{4})([1-4])", stream.read(end)[start:end])
+    except BadInput:
+        return None  # said when the file is read
     return f"{found[1].decode()}Q{found[2].decode()}" if found else None
 
 
-def _passed_over(path: Path) -> bool:
+def _passed_over(path: Path | Packed) -> bool:
     return PASSED_OVER.fullmatch(path.name) is not None

@@ -133,6 +133,8 @@ def _load(
     load_id: int,
     sha256: str,
 ) -> dict[str, int]:
+    if file.problem:
+        raise BadInput(file.problem)
     tables: dict[str, int] = {}
     for table in contract.tables:
         # A file of several record types is read once for each: one connection, one COPY.
@@ -144,7 +146,7 @@ def _load(
                 "its transfer has ended"
             )
         if not tables[table.name] and not table.rows_optional:
-            has = "a header and no rows" if contract.file_format == "csv" else "no rows"
+            has = "a header and no rows" if contract.file_format in ("csv", "excel") else "no rows"
             raise BadInput(f"it has {has}, where rows are required")
     _check_manifest(file, source)
     return tables

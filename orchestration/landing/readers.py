@@ -28,6 +28,8 @@ BLOCK = 1 << 18
 LONGEST_FIELD = 1_000_000
 # Sixteen of the longest fields; what a line may take of memory before it is refused.
 LONGEST_LINE = 16 * LONGEST_FIELD
+# Formats that hold values instead of text, or name the columns in each row.
+VALUE_FORMATS = ("excel", "parquet", "ndjson")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 FOREIGN = (
     (b"PK\x03\x04", "is a ZIP archive or an Excel workbook"),
@@ -177,6 +179,10 @@ def copy_blocks(
 
     Raises BadInput at once for a bad header; the iterator raises it for a bad row.
     """
+    if contract.file_format in VALUE_FORMATS:
+        from orchestration.landing.formats import value_blocks
+
+        return value_blocks(source, contract, table)
     if contract.file_format == "fixed_width":
         names = tuple(column.name for column in table.columns)
         return ("_row_number", *names), _fixed_width_blocks(source, contract, table)
@@ -188,6 +194,8 @@ def copy_blocks(
 
 def has_rows(path: Path, contract: Contract) -> bool:
     """Whether a file holds more than its header, judged by its first lines."""
+    if contract.file_format in ("excel", "parquet"):
+        return True  # told by its content only, which is read when it is loaded
     header_lines = 1 if contract.file_format == "csv" else 0
     with path.open("rb") as stream:
         lines = (line for line in iter(lambda: stream.readline(BLOCK), b"") if line.strip())
@@ -216,30 +224,37 @@ def _header(piece: str, contract: Contract, table: Table) -> tuple[tuple[str, ..
             raise BadInput("line 1, the header, has an unbalanced quote") from None
     if not any(header):
         raise BadInput("line 1 is blank where the header should be")
+    names = columns_of(header, table, "line 1")
+    rest = piece.split("\n", reader.line_num)[reader.line_num :]
+    return names, "".join(rest)
+
+
+def columns_of(header: Sequence[str], table: Table, place: str) -> tuple[str, ...]:
+    """The staging columns that a header names, in its order. Raises BadInput at `place`."""
+    by_header = {column.header: column.name for column in table.columns}
     if not by_header.keys() & set(header):
-        raise BadInput("line 1 is no header: it names none of the columns in the contract")
+        raise BadInput(f"{place} is no header: it names none of the columns in the contract")
     seen: dict[str, int] = {}
     for position, field in enumerate(header, start=1):
         if not field:
-            raise BadInput(f"line 1, column {position}: the header has a column without a name")
+            raise BadInput(f"{place}, column {position}: the header has a column without a name")
         if field in seen:
             raise BadInput(
-                f"line 1, column {position}: the header names {_quoted(field)} again, "
+                f"{place}, column {position}: the header names {_quoted(field)} again, "
                 f"after column {seen[field]}"
             )
         seen[field] = position
     for position, field in enumerate(header, start=1):
         if field not in by_header:
             raise BadInput(
-                f"line 1, column {position}: the column {_quoted(field)} is not in the contract"
+                f"{place}, column {position}: the column {_quoted(field)} is not in the contract"
             )
     missing = [column.header for column in table.columns if column.header not in seen]
     if missing:
         names = ", ".join(_quoted(name) for name in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise BadInput(f"line 1: the header lacks {names}{more}, which the contract asks for")
-    rest = piece.split("\n", reader.line_num)[reader.line_num :]
-    return tuple(by_header[field] for field in header), "".join(rest)
+        raise BadInput(f"{place}: the header lacks {names}{more}, which the contract asks for")
+    return tuple(by_header[field] for field in header)
 
 
 def _reader(text: str, contract: Contract) -> Any:

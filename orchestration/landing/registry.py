@@ -274,6 +274,8 @@ def _twin(
 
 
 def _undescribed(file: DeliveredFile) -> str:
+    if file.problem:
+        return f"{file.place}: {file.problem}."
     if not DELIVERY.fullmatch(file.delivery):
         return (
             f"{file.place}: it does not lie in a delivery folder named after its month, such as "
