@@ -7,7 +7,9 @@ real job needs.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +94,9 @@ def run(
         held=held,
         untouched=untouched,
         look_next={
-            "warehouse": f"{_address(settings)}   (lifecourse psql; lifecourse down stops it)",
+            "warehouse": f"{_address(settings)}   ({_command()} psql; {_command()} down stops it)",
             **{name: str(path) for name, path in pages.items()},
-            "deliveries": "lifecourse deliveries",
+            "deliveries": f"{_command()} deliveries",
             "Dagster UI": "make ui",
         },
         exit_code=0 if expected else 1,
@@ -115,6 +117,11 @@ def reset(settings: Settings) -> None:
         server.remove(settings)
     for name in ("demo", "dagster", "docs", "logs", "dbt"):
         shutil.rmtree(settings.home / name, ignore_errors=True)
+
+
+def _command() -> str:
+    """How this shell calls lifecourse: by its name only where that is on PATH."""
+    return "lifecourse" if shutil.which("lifecourse") else os.path.relpath(sys.argv[0])
 
 
 def _address(settings: Settings) -> str:
