@@ -433,8 +433,13 @@ def score(truth: Path, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @click.option("--trained-on", default="the records in the warehouse", help="For the model card.")
 @click.option("--seed", default=1, show_default=True)
-def train(out: Path, trained_on: str, seed: int) -> None:
-    """Estimate a linkage model from the records in the warehouse, without any truth.
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A truth file to learn from; without it, nothing but the records is used.",
+)
+def train(out: Path, trained_on: str, seed: int, truth: Path | None) -> None:
+    """Estimate a linkage model from the records in the warehouse.
 
     \b
     Example:
@@ -444,8 +449,24 @@ def train(out: Path, trained_on: str, seed: int) -> None:
     from orchestration.progress import say
 
     with _progress():
-        library.train(_settings(), out, trained_on=trained_on, seed=seed, progress=say)
+        library.train(_settings(), out, trained_on=trained_on, seed=seed, truth=truth, progress=say)
     click.echo(f"wrote {out}")
+
+
+@linkage.command()
+@click.option("--out", type=DIRECTORY, required=True, help="Folder for the page and the JSON.")
+@click.option("--truth", type=DIRECTORY, help="Folder with the truth files, for a demo.")
+def report(out: Path, truth: Path | None) -> None:
+    """Write the quality report of the last linkage run; counts under 11 are not shown.
+
+    \b
+    Example:
+      lifecourse linkage report --out report/
+    """
+    from orchestration import linkage as library
+
+    library.report(_settings(), out, truth_dir=truth)
+    click.echo(f"wrote {out / 'linkage_report.html'}")
 
 
 @main.group()
@@ -479,6 +500,45 @@ def generate(persons: int, months: int, seed: int, out: Path, bad_delivery: bool
             progress=say,
         )
     click.echo(f"deliveries in {out / 'observed'}, truth in {out / 'truth'}")
+
+
+@main.group()
+def bench() -> None:
+    """Measure: the figures of docs/benchmarks.md come from here."""
+
+
+@bench.command("linkage")
+@click.argument("name", type=click.Choice(["febrl3", "febrl4", "pseudopeople-2020"]))
+def bench_linkage(name: str) -> None:
+    """Accuracy of linkage on public test data with a known truth; prints JSON.
+
+    \b
+    Example:
+      lifecourse bench linkage pseudopeople-2020
+    """
+    from orchestration.bench import linkage as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(name, progress=say)
+    _print_json(figures)
+
+
+@bench.command("scale")
+@click.argument("records", type=int)
+def bench_scale(records: int) -> None:
+    """CPU seconds and memory of linkage beside plain Splink, in one run; prints JSON.
+
+    \b
+    Example:
+      lifecourse bench scale 200000
+    """
+    from orchestration.bench import scale as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(records, progress=say)
+    _print_json(figures)
 
 
 # --- demo and pages --------------------------------------------------------------------

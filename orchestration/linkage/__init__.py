@@ -1,7 +1,8 @@
 """Which source records are one person: link, score, train, explain.
 
 records -> collapse -> nodes -> candidates -> model (Splink) -> clusters -> identifiers ->
-store; `engine` runs the middle, `linking` the whole. Only `scoring` reads a truth.
+store; `engine` runs the middle, `linking` the whole. Only `scoring` and a training that is
+given labels read a truth.
 Add here: what the rest of the project may call. Keep out: the work itself.
 """
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from orchestration.linkage.linking import LinkageReport
     from orchestration.settings import Settings
 
-__all__ = ["explain", "link", "score", "train"]
+__all__ = ["decide", "explain", "link", "report", "review_queue", "score", "train"]
 
 
 def link(
@@ -44,13 +45,14 @@ def train(
     *,
     trained_on: str = "the records in the warehouse",
     seed: int = 1,
+    truth: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> None:
     """Estimate a model from the warehouse's records and write it to `out`; see training.train."""
     from orchestration.linkage import training
 
     training.train_from_warehouse(
-        settings, out, trained_on=trained_on, seed=seed, progress=progress
+        settings, out, trained_on=trained_on, seed=seed, truth=truth, progress=progress
     )
 
 
@@ -59,3 +61,35 @@ def explain(settings: Settings, person_id: int) -> dict:
     from orchestration.linkage import explaining
 
     return explaining.explain(settings, person_id)
+
+
+def review_queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:
+    """Doubtful pairs and bridges with their evidence; see review.queue."""
+    from orchestration.linkage import review
+
+    return review.queue(settings, limit=limit)
+
+
+def decide(
+    settings: Settings,
+    kind: str,
+    left: tuple[str, str],
+    right: tuple[str, str],
+    *,
+    reason: str,
+    steward: str,
+    approved_by: str | None = None,
+) -> int:
+    """Record a steward's decision about two source records; see review.decide."""
+    from orchestration.linkage import review
+
+    return review.decide(
+        settings, kind, left, right, reason=reason, steward=steward, approved_by=approved_by
+    )
+
+
+def report(settings: Settings, out: Path, *, truth_dir: Path | None = None) -> dict:
+    """Write the quality report of the last run into folder `out`; see quality.report."""
+    from orchestration.linkage import quality
+
+    return quality.report(settings, out, truth_dir=truth_dir)

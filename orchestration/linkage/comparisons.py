@@ -41,6 +41,7 @@ LAST_UNLIKE = (
     f"(ln_l is not null and ln_r is not null and not (list_has_any(ln_all_l, ln_all_r)"
     f" or {close('ln', 0.85)} or {SWAPPED}))"
 )
+SAME_LAST = "list_has_any(ln_all_l, ln_all_r)"
 SAME_ADDRESS = "coalesce(list_has_any(addr_all_l, addr_all_r), false)"
 SAME_SSN = "list_has_any(ssn_all_l, ssn_all_r)"
 SAME_LAST_FOUR = "((ssn_l is null or ssn_r is null) and list_has_any(ssn4_all_l, ssn4_all_r))"
@@ -236,6 +237,8 @@ VETOES: dict[str, str] = {
     "parent_and_child": (
         "abs(yr_l::integer - yr_r::integer) >= 12 and coalesce(right(dob_l, 4) <> right(dob_r, 4),"
         " false) and not coalesce(list_has_any(dob_all_l, dob_all_r), false)"
+        # a child who borrows the number is on file under it without a birth date, or with its own
+        f" and not coalesce({SAME_SSN} and {SAME_FIRST} and {SAME_LAST}, false)"
     ),
     # Twins share surname, birth date and address, and their numbers may follow each other; only
     # the very same number outweighs another name.
@@ -252,11 +255,19 @@ VETOES: dict[str, str] = {
 }
 
 
+# Both names the same but for a slip, living at one address, and no birth date or middle
+# initial that says otherwise.
+NAMED_AT_HOME = (
+    f"(coalesce(({SAME_FIRST} or {NICKNAME} or {SHORTENED} or {close('fn', 0.92)})"
+    f" and (list_has_any(ln_all_l, ln_all_r) or {close('ln', 0.88)}), false)"
+    f" and {SAME_ADDRESS} and not coalesce(mi_l <> mi_r, false) and not {DATE_UNLIKE})"
+)
+
 # Evidence that never ties two nodes together by itself, however rare the names: fathers and
 # sons, cousins and siblings share names for a reason, so frequencies overstate them. Such a
 # pair counts for at most MOST_DOUBTFUL; two nodes may still meet through a third.
 DOUBTS: dict[str, str] = {
-    "names_alone": f"not {DATE_AGREES} and not {NUMBER_AGREES}",
+    "names_alone": f"not {DATE_AGREES} and not {NUMBER_AGREES} and not {NAMED_AT_HOME}",
     "first_name_and_birth_date_alone": (
         f"{LAST_UNLIKE} and not {NUMBER_AGREES} and not {SAME_ADDRESS}"
         " and not coalesce(mi_l = mi_r, false)"
@@ -272,7 +283,8 @@ NAMESAKE = (
     " and not coalesce(mi_l <> mi_r, false) and not coalesce(sex_l <> sex_r, false)"
     " and coalesce(generation_l, '1') = '1' and coalesce(generation_r, '1') = '1'"
     " and (yr_l is null or yr_r is null) and (ssn4_l is null or ssn4_r is null)"
-    f" and (addr_all_l is null or addr_all_r is null or {SAME_ADDRESS})"
+    f" and (addr_all_l is null or addr_all_r is null or {SAME_ADDRESS}"
+    " or coalesce(mi_l = mi_r, false))"
 )
 
 

@@ -83,9 +83,15 @@ def memory(threads: int | None = None) -> duckdb.DuckDBPyConnection:
 
 
 def run(
-    duck: duckdb.DuckDBPyConnection, with_model: model.Model, say: Callable[[str], None]
+    duck: duckdb.DuckDBPyConnection,
+    with_model: model.Model,
+    say: Callable[[str], None],
+    *,
+    features: bool = False,
 ) -> Clusters:
-    """Cluster the records of table `record`, obeying table `decided`."""
+    """Cluster the records of table `record`, obeying table `decided`.
+
+    features: keep in table `scored` what rescoring learns from."""
     limits = with_model.thresholds
     node, rule = collapse.nodes(duck)
     nodes.build(duck, with_model.frequencies)
@@ -93,7 +99,7 @@ def run(
     pairs = candidates.pairs(duck, limits["block_cap"])
     say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {pairs:,} pairs")
 
-    model.score_pairs(duck, with_model, "candidate", "scored")
+    model.score_pairs(duck, with_model, "candidate", "scored", features=features)
     overrides.veto(duck)
     left, right, weight, vetoed = _scored(duck)
     component, cut = clusters.capped_components(
@@ -107,7 +113,7 @@ def run(
 
     # Average-linkage needs every pair inside a component, not only those that share a block.
     if _unscored_inside(duck, component):
-        model.score_pairs(duck, with_model, "unscored", "scored_later")
+        model.score_pairs(duck, with_model, "unscored", "scored_later", features=features)
         duck.execute("insert into scored select * from scored_later")
         overrides.veto(duck)
         left, right, weight, vetoed = _scored(duck)

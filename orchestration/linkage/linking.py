@@ -24,6 +24,7 @@ from orchestration.linkage import (
     nodes,
     overrides,
     records,
+    rescoring,
     store,
 )
 
@@ -205,6 +206,9 @@ def _config_hash(model_path: Path) -> str:
                 comparisons.VETOES,
                 comparisons.DOUBTS,
                 comparisons.MOST_DOUBTFUL,
+                comparisons.NAMESAKE,
+                rescoring.EXTRA,
+                rescoring.CLIPPED,
                 records.NOT_A_FIRST_NAME,
                 records.NOT_A_LAST_NAME,
                 records.PARTICLES,

@@ -41,11 +41,20 @@ IDENTITY_COLUMNS = (
 COLUMNS = (*IDENTITY_COLUMNS, "last_load_id")
 
 # Written where no given name is known; two of them are no agreement. Vital records and
-# hospitals write the first group for a newborn, shelters and jails the second.
+# hospitals write the first group for a newborn, shelters and jails the second, a census the
+# rest: whoever answers for a household gives a title, an age or a relation instead of a name.
 NOT_A_FIRST_NAME = (
     "BABY", "BABYBOY", "BABYGIRL", "BOY", "GIRL", "INFANT", "NEWBORN", "CHILD", "SON", "DAUGHTER",
     "UNKNOWN", "UNK", "UNNAMED", "NONAME", "NONE", "REFUSED", "ANONYMOUS", "TEST", "NA", "NFN",
     "FNU",
+    "MR", "MRS", "MS", "MISS", "SIR", "MADAM", "LADY", "GENTLEMAN", "GENTLEMEN", "WOMAN", "MAN",
+    "MALE", "FEMALE", "ADULT", "MINOR", "KID", "TEEN", "TEENAGER", "TODDLER", "PERSON", "RESIDENT",
+    "OCCUPANT", "TENANT", "GUEST", "ROOMMATE", "HOUSEHOLDER", "OLDEST", "ELDEST", "YOUNGEST",
+    "MIDDLE", "MALECHILD", "FEMALECHILD", "CHILDONE", "CHILDTWO", "MOTHER", "FATHER", "MOM", "DAD",
+    "HUSBAND", "WIFE", "SPOUSE", "PARTNER", "SISTER", "BROTHER", "SIBLING", "GRANDSON",
+    "GRANDDAUGHTER", "GRANDCHILD", "GRANDMOTHER", "GRANDFATHER", "GRANDMA", "GRANDPA", "NEPHEW",
+    "NIECE", "COUSIN", "UNCLE", "AUNT", "STEPSON", "STEPDAUGHTER", "FOSTERCHILD", "HIJO", "HIJA",
+    "NINO", "BEBE", "SENOR", "SENORA", "SENORITA",
 )  # fmt: skip
 NOT_A_LAST_NAME = ("UNKNOWN", "UNK", "NONE", "REFUSED", "ANONYMOUS", "NLN", "LNU", "TEST", "NA")
 
@@ -169,7 +178,7 @@ def prepare(duck: duckdb.DuckDBPyConnection, table: pyarrow.Table) -> None:
         named as (
             select
                 * replace (
-                    case when fn in {NOT_A_FIRST_NAME} then null else fn end as fn,
+                    case when fn not in {NOT_A_FIRST_NAME} and length(fn) > 1 then fn end as fn,
                     case when ln in {NOT_A_LAST_NAME} then null else ln end as ln,
                     case when shared is null then ssn end as ssn,
                     case when shared is null then ssn4 end as ssn4
@@ -187,7 +196,10 @@ def prepare(duck: duckdb.DuckDBPyConnection, table: pyarrow.Table) -> None:
             ))) end as surnames,
             is_linkable
                 and (fn is not null or ln is not null)
-                and (yr is not null or ssn is not null or ssn4 is not null) as is_linkable
+                and (
+                    yr is not null or ssn is not null or ssn4 is not null
+                    or (fn is not null and ln is not null and addr is not null)
+                ) as is_linkable
         from named
         left join nickname on nickname.name = named.fn
         order by rid

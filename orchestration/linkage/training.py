@@ -1,21 +1,33 @@
-"""Estimate a model's weights from unlabelled records. Never sees a truth.
+"""Estimate a model's weights: from unlabelled records, and from labels where somebody has them.
 
-Add here: a way to estimate. Keep out: anything that knows who is who.
+Add here: a way to estimate. Keep out: a truth that also scores.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.linkage import comparisons, engine, model, nodes, records
+from orchestration.errors import UsageError
+from orchestration.linkage import (
+    comparisons,
+    engine,
+    model,
+    nodes,
+    overrides,
+    records,
+    rescoring,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import duckdb
+    import numpy
+    import pyarrow
 
     from orchestration.settings import Settings
 
@@ -44,17 +56,37 @@ def train_from_warehouse(
     *,
     trained_on: str,
     seed: int,
+    truth: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Train on identity.identity_record and write the model, named after the file, to `out`."""
+    """Train on identity.identity_record and write the model, named after the file, to `out`.
+
+    Labels, where there are enough (rescoring.LEAST_LABELS of either kind), are those of the
+    file `truth` (CSV: source_system, source_person_key, person; other columns are ignored),
+    else the decisions stewards made. Raises UsageError when `truth` cannot be read or teaches
+    too little.
+    """
     say = progress or (lambda text: None)
+    person = _labels(truth) if truth else None
     with warehouse.connect(settings) as connection:
         table = records.read(connection)
+        decisions = overrides.none()
+        if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
+            decisions = overrides.read(connection)
     say(f"linkage: training on {table.num_rows:,} identity records")
     duck = engine.memory()
     try:
         records.prepare(duck, table)
         trained = train(duck, name=out.stem, trained_on=trained_on, seed=seed)
+        if person is not None:
+            trained = learn(duck, trained, _labels_by_rid(table, person))
+            if trained.rescoring is None:
+                raise UsageError(
+                    f"{truth.name} labels too few pairs of records that are compared; "
+                    f"{rescoring.LEAST_LABELS} of one person and as many of two are needed."
+                )
+        elif decisions.num_rows:
+            trained = learn_from_decisions(duck, trained, decisions)
     finally:
         duck.close()
     model.save(trained, out)
@@ -67,9 +99,10 @@ def train(
     name: str,
     trained_on: str,
     seed: int,
-    sample_pairs: float = SAMPLE_PAIRS,
+    sample_pairs: float | None = None,
 ) -> model.Model:
-    """Estimate a model from table `record`. sample_pairs: random pairs that tell u."""
+    """Estimate a model from table `record`. sample_pairs: random pairs that tell u, SAMPLE_PAIRS
+    when not given."""
     import splink
 
     count = duck.execute("select count(*) from record").fetchall()[0][0]
@@ -86,7 +119,7 @@ def train(
             list(_CERTAIN), recall=_CERTAIN_RECALL
         )
         linker.training.estimate_u_using_random_sampling(
-            max_pairs=sample_pairs, seed=seed, min_count_per_level=None
+            max_pairs=sample_pairs or SAMPLE_PAIRS, seed=seed, min_count_per_level=None
         )
         for block in _EM_BLOCKS:
             linker.training.estimate_parameters_using_expectation_maximisation(
@@ -116,6 +149,120 @@ def train(
         frequencies=frequencies,
         splink=trained,
     )
+
+
+def learn(
+    duck: duckdb.DuckDBPyConnection, unlabelled: model.Model, person: numpy.ndarray
+) -> model.Model:
+    """Add to a model what labels teach (rescoring.py); the model itself when they are too few.
+
+    Reads table `record`. person: per rid the labelled person as an integer, -1 for no label.
+    Pairs of labelled records the model compares are learnt from, one per pair of nodes.
+    """
+
+    def label(node: numpy.ndarray, left: numpy.ndarray, right: numpy.ndarray) -> tuple:
+        of = _node_labels(node, person)
+        return of[left] == of[right], (of[left] >= 0) & (of[right] >= 0)
+
+    overrides.prepare(duck, overrides.none())
+    return _learn(duck, unlabelled, label)
+
+
+def learn_from_decisions(
+    duck: duckdb.DuckDBPyConnection, unlabelled: model.Model, decisions: pyarrow.Table
+) -> model.Model:
+    """As `learn`, from pairs stewards joined or parted.
+
+    Stewards see doubtful pairs only, so what they teach is about those; the regression keeps
+    the rest near Fellegi-Sunter.
+    """
+    import numpy
+
+    overrides.prepare(duck, decisions)
+    decided = duck.execute("select l, r, kind from decided").fetchnumpy()
+    # decisions judge the pairs here, they do not form the nodes
+    overrides.prepare(duck, overrides.none())
+
+    def label(node: numpy.ndarray, left: numpy.ndarray, right: numpy.ndarray) -> tuple:
+        one, other = node[decided["l"]], node[decided["r"]]
+        low, high = numpy.minimum(one, other), numpy.maximum(one, other)
+        count = int(node.max(initial=-1)) + 1
+        pair = left.astype("int64") * count + right
+        said = low.astype("int64") * count + high
+        same = numpy.isin(pair, said[decided["kind"] == "must_link"])
+        parted = numpy.isin(pair, said[decided["kind"] == "cannot_link"])
+        return same, same ^ parted
+
+    return _learn(duck, unlabelled, label)
+
+
+def _learn(
+    duck: duckdb.DuckDBPyConnection,
+    unlabelled: model.Model,
+    label: Callable[[numpy.ndarray, numpy.ndarray, numpy.ndarray], tuple],
+) -> model.Model:
+    """label(node per rid, left, right) -> (is one person, is labelled) per pair of nodes."""
+    plain = replace(unlabelled, rescoring=None)
+    found = engine.run(duck, plain, lambda text: None, features=True)
+    pairs = duck.execute("select l, r from scored order by l, r").fetchnumpy()
+    is_match, chosen = label(found.node, pairs["l"], pairs["r"])
+    fitted = rescoring.fit(rescoring.columns(duck, "scored"), is_match, chosen)
+    if fitted is None:
+        return unlabelled
+    fitted["prior"] = round(plain.prior, 6)
+    card = {
+        **unlabelled.card,
+        "method": "Fellegi-Sunter weights by expectation maximisation, then a logistic"
+        " regression on labelled pairs",
+        "labels": fitted["labels"],
+    }
+    return replace(unlabelled, rescoring=fitted, card=card)
+
+
+def _labels(path: Path) -> dict[tuple[str, str], str]:
+    import csv
+
+    wanted = ("source_system", "source_person_key", "person")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file)
+            if not set(wanted) <= set(rows.fieldnames or ()):
+                raise UsageError(f"{path.name} needs the columns {', '.join(wanted)}.")
+            return {(row["source_system"], row["source_person_key"]): row["person"] for row in rows}
+    except FileNotFoundError:
+        raise UsageError(f"There is no truth file {path.name} in {path.parent.name}/.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path.name} is not UTF-8 text.") from None
+
+
+def _labels_by_rid(table: pyarrow.Table, person: dict[tuple[str, str], str]) -> numpy.ndarray:
+    import numpy
+
+    number = {name: at for at, name in enumerate(sorted(set(person.values())))}
+    return numpy.array(
+        [
+            number[person[key]] if key in person else -1
+            for key in zip(
+                table["source_system"].to_pylist(),
+                table["source_person_key"].to_pylist(),
+                strict=True,
+            )
+        ],
+        dtype="int64",
+    )
+
+
+def _node_labels(node: numpy.ndarray, person: numpy.ndarray) -> numpy.ndarray:
+    """The person of every node; -1 where its records have no label or several persons'."""
+    import numpy
+
+    known = person >= 0
+    count = int(node.max(initial=-1)) + 1
+    lowest = numpy.full(count, numpy.iinfo("int64").max)
+    highest = numpy.full(count, -1, dtype="int64")
+    numpy.minimum.at(lowest, node[known], person[known])
+    numpy.maximum.at(highest, node[known], person[known])
+    return numpy.where(lowest == highest, highest, -1)
 
 
 def _temper(trained: list[dict]) -> None:

@@ -1,0 +1,6 @@
+"""Measurements anybody can repeat: accuracy and speed of the linkage on data that ships.
+
+`linkage` links sample data and scores it, `scale` races plain Splink, `samples` reads the
+data. Add here: a benchmark that runs from the installed project alone. Keep out: anything the
+pipeline uses, and figures (docs/benchmarks.md).
+"""
