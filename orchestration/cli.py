@@ -427,6 +427,10 @@ def score(truth: Path, as_json: bool) -> None:
         return
     for name in ("precision", "recall", "f1"):
         click.echo(f"{name:10} {facts[name]:.4f}")
+    click.echo(
+        f"of {facts['true_pairs']:,} true pairs among {facts['n_records']:,} source records; "
+        f"{facts['not_in_crosswalk']:,} records of the truth never reached linkage"
+    )
 
 
 @linkage.command()

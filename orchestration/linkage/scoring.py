@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def score(settings: Settings, truth_dir: Path) -> dict:
     """Pairwise precision, recall and F1 of the open crosswalk against truth_dir/records.csv.
 
+    truth_dir: the folder of the truth files, or the county's, which holds it as `truth`.
     Over the source records that are in both. A pair is two source records; a true pair has
     one person in the truth, a found pair one person_id. Keys of the result: precision,
     recall, f1; n_records, n_persons (true), n_person_ids; true_pairs, found_pairs,
@@ -31,7 +32,8 @@ def score(settings: Settings, truth_dir: Path) -> dict:
     """
     import pandas
 
-    path = Path(truth_dir) / "records.csv"
+    folder = Path(truth_dir)
+    path = (folder / "truth" if (folder / "truth").is_dir() else folder) / "records.csv"
     if not path.is_file():
         raise UsageError(
             f"There is no records.csv in {truth_dir}; name the folder that holds the truth files."
