@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def ensure_manifest(settings: Settings) -> Path:
         )
     manifest.touch()
     return manifest
+
+
+def forget_old_runs(settings: Settings) -> None:
+    """Delete what builds of more than a day ago left in target/, one folder for each dbt run."""
+    a_day_ago = time.time() - 24 * 3600
+    for folder in (settings.root / "target").glob("dbt_*-*-*"):
+        if folder.stat().st_mtime < a_day_ago:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def passthrough(settings: Settings, arguments: Sequence[str]) -> int:

@@ -209,6 +209,7 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str) -> None:
 
 def _build(settings: Settings) -> None:
     say("building", stage=True)
+    dbt.forget_old_runs(settings)
     from orchestration.jobs import BUILD
 
     instance, definitions = _dagster(settings)

@@ -7,7 +7,6 @@ gate on core stands before the marts. Add here: a step between layers. Keep out:
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -111,7 +110,3 @@ def release_asset(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         )
 
     return release_current
-
-
-def manifest_path() -> Path:
-    return dbt_project().manifest_path
