@@ -18,7 +18,7 @@ from orchestration.intake import FileSet
 from orchestration.resources import Installation
 
 if TYPE_CHECKING:
-    from orchestration.quality.gate import CheckResult, RuleSpec
+    from orchestration.quality.gate import CheckResult, GateReport, RuleSpec
 
 
 _WORST_LAST = ("not_applicable", "passed", "failed", "error")
@@ -68,6 +68,23 @@ def _missing(rule: "RuleSpec", asset: dg.AssetKey) -> dg.AssetCheckResult:
     )
 
 
+def _verdicts(
+    rules: Iterable[tuple["RuleSpec", dg.AssetKey]], reports: Iterable["GateReport"]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result for each rule that Dagster was told of; Dagster waits for every one."""
+    # A delivery may hold several periods of one file: the worst of them is shown.
+    results = {
+        result.rule_id: result
+        for result in sorted(
+            (result for report in reports for result in report.results),
+            key=lambda result: _WORST_LAST.index(result.status),
+        )
+    }
+    for rule, asset in rules:
+        result = results.get(rule.rule_id)
+        yield _result(result, asset) if result else _missing(rule, asset)
+
+
 def delivery_gate(file_set: FileSet) -> dg.AssetChecksDefinition:
     """Great Expectations' verdict on the candidates of one set, rule by rule."""
     from orchestration.quality import gate
@@ -87,17 +104,7 @@ def delivery_gate(file_set: FileSet) -> dg.AssetChecksDefinition:
         reports = intake.gate(
             installation.settings, file_set, context.run.tags["dagster/partition"]
         )
-        # A delivery may hold several periods of one file: the worst of them is shown.
-        results = {
-            result.rule_id: result
-            for result in sorted(
-                (result for report in reports for result in report.results),
-                key=lambda result: _WORST_LAST.index(result.status),
-            )
-        }
-        for rule, asset in rules:
-            result = results.get(rule.rule_id)
-            yield _result(result, asset) if result else _missing(rule, asset)
+        yield from _verdicts(rules, reports)
 
     return check
 
@@ -123,9 +130,6 @@ def core_gate(existing: Iterable[dg.AssetKey]) -> dg.AssetChecksDefinition:
         from orchestration import release
 
         report = library.run_core_gate(installation.settings, schema_suffix=release.ASIDE)
-        results = {result.rule_id: result for result in report.results}
-        for rule, asset in rules:
-            result = results.get(rule.rule_id)
-            yield _result(result, asset) if result else _missing(rule, asset)
+        yield from _verdicts(rules, [report])
 
     return check

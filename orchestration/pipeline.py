@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration import dbt, landing, release, server, warehouse
+from orchestration import dbt, landing, server, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.intake import FileSet, file_sets
 from orchestration.progress import say
@@ -314,7 +314,6 @@ concurrency: {runs: {max_concurrent_runs: 1}}
     (home / "dagster.yaml").write_text(text)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
-    os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
     os.environ.update(warehouse.environment(settings))
 
 

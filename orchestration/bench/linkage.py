@@ -7,7 +7,6 @@ Add here: a benchmark of accuracy. Keep out: reading samples, speed, figures.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -32,15 +31,14 @@ _LEAST_GROUP = 300
 
 def run(
     name: str,
-    as_json: bool = False,
     *,
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
-) -> dict | str:
+) -> dict:
     """Link sample `name` without labels and with cross-fitted labels.
 
     name: one of NAMES. Returns {"benchmark", "records", "persons", "no_labels", "labels",
-    "seconds"}, or its text as JSON. Each figure set: precision, recall, f1, true_pairs,
+    "seconds"}. Each figure set: precision, recall, f1, true_pairs,
     found_pairs, correct_pairs, cpu_seconds; split_persons and mixed_clusters without labels.
     labels is None where either half has too few labelled pairs to learn from.
 
@@ -66,7 +64,7 @@ def run(
         **evaluate(sample, threads=threads, progress=say),
         "seconds": round(time.monotonic() - started, 1),
     }
-    return json.dumps(facts, indent=2) if as_json else facts
+    return facts
 
 
 def evaluate(

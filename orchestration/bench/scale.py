@@ -7,7 +7,6 @@ public samples.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,12 +48,11 @@ _BLOCKS = (
 
 def run(
     n: int = 100_000,
-    as_json: bool = False,
     *,
     threads: int | None = None,
     seed: int = 1,
     progress: Callable[[str], None] | None = None,
-) -> dict | str:
+) -> dict:
     """Link n fictional records with the frozen model and with plain Splink.
 
     Splink: its library comparisons, trained without labels on at most 50,000 of the records
@@ -102,7 +100,7 @@ def run(
         "cpu_ratio": round(told["splink"]["cpu_seconds"] / told["ours"]["cpu_seconds"], 2),
         "machine_cores": os.cpu_count(),
     }
-    return json.dumps(facts, indent=2) if as_json else facts
+    return facts
 
 
 def _spent(started: tuple[float, float]) -> dict:

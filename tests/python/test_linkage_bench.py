@@ -50,7 +50,7 @@ def test_labels_of_other_households_make_it_better(of_four_sources):
 @pytest.mark.parametrize(("name", "records", "pairs"), [("febrl3", 5_000, 6_538),
                                                          ("febrl4", 10_000, 5_000)])  # fmt: skip
 def test_febrl_links(name, records, pairs):
-    facts = json.loads(linkage.run(name, as_json=True))
+    facts = linkage.run(name)
     assert (facts["records"], facts["no_labels"]["true_pairs"]) == (records, pairs)
     assert facts["no_labels"]["precision"] >= 0.999
     assert facts["no_labels"]["f1"] >= FLOOR[name]
