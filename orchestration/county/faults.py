@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from orchestration.county.delivery import Columns
+from orchestration.county.columns import Columns
 
 Fault = Callable[[Columns, np.random.Generator], Columns]
 

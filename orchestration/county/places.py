@@ -10,6 +10,7 @@ Add here: another kind of address. Keep out: who lives there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -73,6 +74,12 @@ class Addresses:
     homes: int
     new_homes: int
     named: dict[str, int]
+
+    @cached_property
+    def line(self) -> np.ndarray:
+        """House number and street of each address."""
+        pairs = zip(self.number.tolist(), self.street.tolist(), strict=True)
+        return np.array([f"{number} {street}" for number, street in pairs], dtype=object)
 
     @property
     def geoid(self) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from orchestration.county import noise
+from orchestration.county.columns import Coded, digits, mapped
 from orchestration.county.timeline import OPEN, parts
 from orchestration.county.world import World
 
@@ -234,29 +235,29 @@ def address_lines(
     """
     a = world.addresses
     known = address >= 0
-    street = np.array(
-        [f"{n} {s}" for n, s in zip(a.number[address], a.street[address], strict=True)],
-        dtype=object,
-    )
-    unit, city, zip_ = a.unit[address].copy(), a.city[address], a.zip[address]
+    street = a.line[address]
+    unit, city, zip_ = a.unit[address], a.city[address], a.zip[address]
     hit = world.uniform(f"street error {name}", who, address) < errors
     bits = (world.uniform(f"street bits {name}", who, address) * 2**53).astype(np.int64)
     for row in np.flatnonzero(hit & known).tolist():
         number, rest = street[row].split(" ", 1)
         street[row] = number + " " + noise.street(rest, int(bits[row]))
     style = world.uniform(f"unit style {name}", who, address)
-    for row in np.flatnonzero((unit != "") & (style < 0.12)).tolist():
+    for row in np.flatnonzero((style < 0.12) & (unit != "")).tolist():
         value = unit[row].split(" ")[-1]
         unit[row] = ("#" + value, "", "UNIT " + value, "APT " + value)[int(style[row] * 1000) % 4]
-    return (
-        np.where(known, street, ""), np.where(known, unit, ""), np.where(known, city, ""),
-        np.where(known, zip_, ""),
-    )  # fmt: skip
+    if not known.all():
+        street, unit, city, zip_ = (np.where(known, c, "") for c in (street, unit, city, zip_))
+    return street, unit, city, zip_
 
 
-def title(values: np.ndarray) -> np.ndarray:
+def title(values: np.ndarray | Coded) -> np.ndarray:
     """Text in title case (O'Neil and Mc names come out as a clerk's shift key leaves them)."""
-    return np.array([v.title() for v in values.tolist()], dtype=object)
+    return mapped(values, str.title)
+
+
+_TWO_DIGITS = digits(np.arange(100), 2)
+_YEARS = digits(np.arange(10_000), 4)
 
 
 def date_parts(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -264,7 +265,7 @@ def date_parts(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     known = days < OPEN
     y, m, d = parts(np.where(known, days, 0))
     return (
-        np.where(known, y.astype("U4"), "9999"),
-        np.where(known, np.char.zfill(m.astype("U2"), 2), "99"),
-        np.where(known, np.char.zfill(d.astype("U2"), 2), "99"),
+        _YEARS[np.where(known, y, 9999)],
+        _TWO_DIGITS[np.where(known, m, 99)],
+        _TWO_DIGITS[np.where(known, d, 99)],
     )

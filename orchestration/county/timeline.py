@@ -8,8 +8,11 @@ Add here: calendar arithmetic. Keep out: what happens on the days.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+
+from orchestration.county.columns import Coded, Table
 
 OPEN = 1_000_000  # a day in the year 4707: later than anything the county knows
 
@@ -60,20 +63,41 @@ _ORDER = {
     "us": (5, 6, 4, 8, 9, 4, 0, 1, 2, 3),
     "compact": (0, 1, 2, 3, 5, 6, 8, 9),
 }
+# days of which each layout keeps a table: 1850-01-01 to 2199-12-31
+_TABLE_FROM, _TABLE_TO = -43_829, 84_006
+
+
+@cache
+def _table(layout: str) -> Table:
+    """The text of each day from _TABLE_FROM on; the last value is empty, for OPEN."""
+    iso = np.datetime_as_string(np.arange(_TABLE_FROM, _TABLE_TO).astype("M8[D]")).astype("U10")
+    letters = iso.view("U1").reshape(len(iso), 10).copy()
+    if layout == "us":
+        letters[:, 4] = "/"
+    order = _ORDER[layout]
+    chosen = np.ascontiguousarray(letters[:, list(order)]).view(f"U{len(order)}").ravel()
+    return Table(np.append(chosen, ""))
+
+
+def _code(days: np.ndarray) -> np.ndarray:
+    days = np.asarray(days, dtype=np.int64)
+    code = np.where(days < OPEN, days, _TABLE_TO) - _TABLE_FROM
+    if len(code) and (code.min() < 0 or code.max() > _TABLE_TO - _TABLE_FROM):
+        raise ValueError("a date lies outside of 1850 to 2199")
+    return code
 
 
 def text(days: np.ndarray, layout: str = "iso") -> np.ndarray:
-    """Dates as text: iso YYYY-MM-DD, us MM/DD/YYYY, compact YYYYMMDD; OPEN becomes empty."""
-    days = np.asarray(days, dtype=np.int64)
-    known = days < OPEN
-    iso = np.datetime_as_string(np.where(known, days, 0).astype("M8[D]")).astype("U10")
-    letters = iso.view("U1").reshape(len(iso), 10)
-    order = _ORDER[layout]
-    if layout == "us":
-        letters = letters.copy()
-        letters[:, 4] = "/"
-    chosen = np.ascontiguousarray(letters[:, list(order)]).view(f"U{len(order)}").ravel()
-    return np.where(known, chosen, "")
+    """Dates as text: iso YYYY-MM-DD, us MM/DD/YYYY, compact YYYYMMDD; OPEN becomes empty.
+
+    Raises ValueError for days outside of 1850 to 2199 that are not OPEN.
+    """
+    return _table(layout).values[_code(days)]
+
+
+def dates(days: np.ndarray, layout: str = "iso") -> Coded:
+    """The same as a column for big files: a tenth of the memory, and quicker to write."""
+    return Coded(_code(days), _table(layout))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestration.county.delivery import Desk, to_csv
+from orchestration.county.columns import write_rows
+from orchestration.county.delivery import Desk
 from orchestration.county.lives import Spells
 from orchestration.county.population import RACES
 from orchestration.county.timeline import OPEN, text
@@ -38,9 +39,10 @@ def write(world: World, desk: Desk, spells: list[Spells], out: Path) -> dict[str
     tables = {}
     system, key, person = [], [], []
     for name in sorted(desk.keys):
-        keys = np.concatenate([k for k, _ in desk.keys[name]])
-        persons = np.concatenate([p for _, p in desk.keys[name]])
-        found, first = np.unique(keys, return_index=True)
+        keys, persons = desk.keys[name]
+        found, first = np.unique(
+            keys.to_numpy(zero_copy_only=False).astype("U60"), return_index=True
+        )
         system.append(np.full(len(found), name, dtype="U20"))
         key.append(found)
         person.append(persons[first])
@@ -85,7 +87,8 @@ def write(world: World, desk: Desk, spells: list[Spells], out: Path) -> dict[str
         "last_day": text(rows[3]),
     }
     for name, columns in tables.items():
-        (folder / f"{name}.csv").write_bytes(to_csv(columns).encode("utf-8"))
+        with (folder / f"{name}.csv").open("wb") as handle:
+            write_rows(handle.write, columns)
     return {name: len(columns["person"]) for name, columns in tables.items()}
 
 

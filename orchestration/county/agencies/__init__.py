@@ -1,6 +1,8 @@
 """The agencies of the county: one module each, `deliver(world, desk)`.
 
 Each turns the true histories into its own files, in its own layout, with its own errors.
+A county may have a million persons: no loop over rows, text as in columns.py, everything that
+does not change from delivery to delivery made once before the loop over them.
 Add here: another agency, one module and one line in ALL. Keep out: what truly happened (lives/).
 """
 
