@@ -90,23 +90,24 @@ class Desk:
         """Note that `keys` of the source system were delivered and whose they are.
 
         May be called for every delivery with all its rows: only what is new is kept. A key
-        belongs to the person it was first delivered for.
+        given out again to another person is kept once for each, in the order of delivery.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         column = coded(keys)
+        # in one call a key stands for one person: its first row tells which
         first = np.full(len(column.values), -1)
-        # from the last row to the first, so that the first one stays
         first[column.codes[::-1]] = np.arange(len(column) - 1, -1, -1)
         used = np.flatnonzero(first >= 0)
         found = pa.array(column.values[used].astype(object), type=pa.string())
         persons = np.asarray(persons)[first[used]]
         if system in self.keys:
             known, whose = self.keys[system]
-            new = pc.invert(pc.is_in(found, value_set=known))
-            found = pa.concat_arrays([known, found.filter(new)])
-            persons = np.concatenate([whose, persons[new.to_numpy(zero_copy_only=False)]])
+            at = pc.fill_null(pc.index_in(found, value_set=known), -1).to_numpy()
+            new = (at < 0) | (whose[at] != persons)
+            found = pa.concat_arrays([known, found.filter(pa.array(new))])
+            persons = np.concatenate([whose, persons[new]])
         self.keys[system] = (found, persons)
 
     def close(self) -> None:

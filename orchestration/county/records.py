@@ -2,19 +2,21 @@
 
 Errors belong to the record, not to the delivery: they are drawn once and stay, until the
 agency corrects the record (a second version, from some delivery on). About one person in a
-hundred has two records in one agency. Add here: another way a record differs from the person.
-Keep out: layouts and files (agencies/).
+hundred has two records in one agency, some of which are merged later. `reissued`, `entered`
+and `expunged` are for ids given out again and for records that come late or vanish.
+Add here: another way a record differs from the person. Keep out: layouts and files (agencies/).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from orchestration.county import noise
-from orchestration.county.columns import Coded, digits, mapped
-from orchestration.county.timeline import OPEN, parts
+from orchestration.county.columns import Coded, coded, digits, mapped
+from orchestration.county.timeline import OPEN, month_of, parts
 from orchestration.county.world import World
 
 DAY_KNOWN, DATE_UNKNOWN = 0, 1
@@ -137,12 +139,18 @@ def _someone_at_home(world: World) -> np.ndarray:
     return out
 
 
+# a delivery number that never comes
+NEVER = 10_000
+
+
 @dataclass
 class Ledger:
     """All records of one agency. Record r is about `person[r]`.
 
     A person has one record, or two: then things before `cut` belong to the first and later
     ones to the second. Each record is `before` up to delivery `change` and `after` from it on.
+    From delivery `merged[r]` on (NEVER for most) record r is no more: what was its, is now
+    record `into[r]`'s.
     """
 
     person: np.ndarray
@@ -152,11 +160,22 @@ class Ledger:
     after: Identity
     change: np.ndarray
     who: np.ndarray
+    merged: np.ndarray
+    into: np.ndarray
 
-    def record(self, who: np.ndarray, on: np.ndarray | int) -> np.ndarray:
-        """The record number for each person on each day."""
+    def record(
+        self, who: np.ndarray, on: np.ndarray | int, delivery: int | None = None
+    ) -> np.ndarray:
+        """The record number for each person on each day.
+
+        delivery: 0-based; given, the records that were merged by then stand for what they were
+        merged into. An agency whose ids are never merged leaves it out.
+        """
         at = np.searchsorted(self.who, who)
-        return np.where((self.second[at] >= 0) & (on >= self.cut[at]), self.second[at], at)
+        row = np.where((self.second[at] >= 0) & (on >= self.cut[at]), self.second[at], at)
+        return (
+            row if delivery is None else np.where(self.merged[row] <= delivery, self.into[row], row)
+        )
 
     def identity(self, delivery: int) -> Identity:
         """All records as they stand in a delivery (0-based)."""
@@ -167,6 +186,25 @@ class Ledger:
                 for a, b in zip(vars(self.after).values(), vars(self.before).values(), strict=True)
             )
         )
+
+    def column(
+        self, field: str, delivery: int, change: Callable[[str], str] | None = None
+    ) -> Coded:
+        """One text field of `identity(delivery)` as a column for big files.
+
+        `change` (str.title, say) is called once per distinct value in all deliveries together.
+        """
+        key = (field, change)
+        if key not in self._columns:
+            before, after = getattr(self.before, field), getattr(self.after, field)
+            both = coded(np.concatenate([before, after]))
+            self._columns[key] = both if change is None else both.map(change)
+        both, n = self._columns[key], len(self.person)
+        fixed = self.change <= delivery
+        return Coded(np.where(fixed, both.codes[n:], both.codes[:n]), both.table)
+
+    def __post_init__(self) -> None:
+        self._columns: dict[tuple, Coded] = {}
 
 
 def open_ledger(
@@ -207,14 +245,87 @@ def open_ledger(
         wrong = fixes & (getattr(before, field) != getattr(clean, field))
         wrong &= getattr(before, field) != ""
         getattr(after, field)[wrong] = getattr(clean, field)[wrong]
-    change = np.where(fixes, when, 10_000)
+    change = np.where(fixes, when, NEVER)
     wed = world.people.renamed[person]
     hears = (wed >= np.maximum(seen, window.start)) & (wed < window.end)
     hears &= rng.random(m) < habits.renamed_later
     months_on = (wed - window.start) // 30 + 1 + rng.integers(0, 2, m)
     after.last[hears] = world.people.last[person][hears]
     change = np.where(hears, months_on, change)
-    return Ledger(person, cut, second, before, after, change, who)
+    merged, into = _merges(world, cut, second, name)
+    return Ledger(person, cut, second, before, after, change, who, merged, into)
+
+
+def _merges(world: World, cut, second, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two fifths of the doubled persons are found out one to eight deliveries after the second
+    record began. The older record stays, but in one case of four the newer one."""
+    window = world.window
+    rng = world.stream(f"ledger merges {name}")
+    n = len(second)
+    pairs = np.flatnonzero(second >= 0)
+    k = len(pairs)
+    began = month_of(np.maximum(cut[pairs], window.start)) - window.first
+    when = np.where(rng.random(k) < 0.4, began + rng.integers(1, 9, k), NEVER)
+    newer_stays = rng.random(k) < 0.25
+    merged = np.full(n + k, NEVER)
+    into = np.arange(n + k)
+    gone = np.where(newer_stays, pairs, second[pairs])
+    merged[gone] = when
+    into[gone] = np.where(newer_stays, second[pairs], pairs)
+    return merged, into
+
+
+def reissued(
+    ids: np.ndarray, owner: np.ndarray, first: np.ndarray, last: np.ndarray, *,
+    gap: int, share: float, rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """The ids with some given out again to another owner after a gap.
+
+    ids, owner, first, last: per record, its id, whose it is, and the first and last step
+    (delivery, month, day) in which it is used. A `share` of the records whose first step leaves
+    room takes the id of one that was last used `gap` steps or more before; no id goes to more
+    than two. The truth then names the id twice, the first owner first.
+    """
+    order = np.argsort(first, kind="stable")
+    takers = order[first[order] >= first.min(initial=0) + gap]
+    takers = takers[rng.random(len(takers)) < share]
+    givers = rng.permutation(np.setdiff1d(np.arange(len(ids)), takers))
+    givers = givers[np.argsort(last[givers], kind="stable")]
+    # the longest unused id goes to whoever comes first; as many as fit
+    k = min(len(takers), len(givers))
+    takers, givers = takers[:k], givers[:k]
+    fits = (last[givers] + gap <= first[takers]) & (owner[givers] != owner[takers])
+    out = np.asarray(ids).copy()
+    out[takers[fits]] = out[givers[fits]]
+    return out
+
+
+def entered(
+    on: np.ndarray, rng: np.random.Generator, *, days: float = 3.0, late: float = 0.02,
+    most: int = 150,
+) -> np.ndarray:  # fmt: skip
+    """The day on which a record of something that happened on day `on` is in the agency's files.
+
+    days: the mean delay; late: the share that takes 30 to `most` days, so that it belongs to
+    an earlier month than the delivery in which it first appears.
+    """
+    n = len(on)
+    usual = on + rng.geometric(1 / (1 + days), n) - 1
+    slow = on + rng.integers(30, most, n)
+    return np.where(rng.random(n) < late, slow, usual)
+
+
+def expunged(
+    since: np.ndarray, rng: np.random.Generator, *, share: float, least: int = 60, most: int = 500
+) -> np.ndarray:
+    """The day from which a record is sealed or expunged and in no delivery any more; else OPEN.
+
+    `share` of the records go, `least` to `most` days after the day `since` (of the dismissal,
+    of the finding). Choose whom by giving the others' since as OPEN.
+    """
+    n = len(since)
+    goes = (rng.random(n) < share) & (since < OPEN)
+    return np.where(goes, since + rng.integers(least, most, n), OPEN)
 
 
 def numbers(world: World, name: str, count: int, low: int, high: int) -> np.ndarray:

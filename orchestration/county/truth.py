@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestration.county.columns import write_rows
+from orchestration.county.columns import ranks, write_rows
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import Spells
 from orchestration.county.population import RACES
@@ -40,12 +40,14 @@ def write(world: World, desk: Desk, spells: list[Spells], out: Path) -> dict[str
     system, key, person = [], [], []
     for name in sorted(desk.keys):
         keys, persons = desk.keys[name]
-        found, first = np.unique(
-            keys.to_numpy(zero_copy_only=False).astype("U60"), return_index=True
-        )
-        system.append(np.full(len(found), name, dtype="U20"))
-        key.append(found)
-        person.append(persons[first])
+        keys = keys.to_numpy(zero_copy_only=False)
+        order = np.lexsort((np.arange(len(keys)), ranks(keys)))
+        # a key of a second holder was noted again in every delivery: once is enough
+        number = ranks(keys)[order].astype(np.int64) * 2**31 + persons[order]
+        order = order[np.sort(np.unique(number, return_index=True)[1])]
+        system.append(np.full(len(order), name))
+        key.append(keys[order])
+        person.append(persons[order])
     tables["records"] = {
         "source_system": np.concatenate(system),
         "source_person_key": np.concatenate(key),
