@@ -16,3 +16,18 @@
         when race_white = '1' then 'white'
     end
 {%- endmacro %}
+
+
+{% macro ije_race_code() -%}
+    {#- The fifteen race items of an IJE record (Y, N) as one bridged code: 01 to 15 for one race,
+        21 for several, null for none. -#}
+    case length(replace(concat(
+        {% for k in range(1, 16) %}nullif(race{{ k }}, ''){{ ', ' if not loop.last }}{% endfor %}
+    ), 'N', ''))
+        when 0 then cast(null as text)
+        when 1 then lpad(cast(strpos(concat(
+            {% for k in range(1, 16) %}coalesce(race{{ k }}, 'N'){{ ', ' if not loop.last }}{% endfor %}
+        ), 'Y') as text), 2, '0')
+        else '21'
+    end
+{%- endmacro %}

@@ -55,6 +55,19 @@ def rows(path: Path, encoding: str = "utf-8", delimiter: str = ",") -> list[dict
         return list(csv.DictReader(handle, delimiter=delimiter))
 
 
+def fixed(path: Path, contract) -> list[dict[str, str]]:
+    """The records of a fixed-width file, fields by the contract's positions."""
+    return [
+        {c.header: line[c.start - 1 : c.end].strip() for c in contract.tables[0].columns}
+        for line in path.read_text(encoding=contract.encoding).splitlines()
+    ]
+
+
+def one(contracts, agency: str, file: str):
+    """The contract of one file."""
+    return next(c for c in contracts if (c.agency, c.file) == (agency, file))
+
+
 def jail(folder: Path) -> list[dict[str, str]]:
     return rows(folder / "bookings.csv", "cp1252", "|")
 
@@ -134,12 +147,16 @@ def test_headers_keys_and_codes_are_the_contracts(made, contracts):
         contract = next(
             c for c in contracts if c.agency == agency and re.fullmatch(c.file_pattern, path.name)
         )
-        if contract.file_format != "csv":
-            continue
         table = contract.tables[0]
-        lines = path.read_text(encoding=contract.encoding).splitlines()
-        assert lines[0].split(contract.delimiter) == [c.header for c in table.columns], path.name
-        data = rows(path, contract.encoding, contract.delimiter)
+        if len(contract.tables) > 1:
+            continue  # the federal file is not made here
+        if contract.file_format == "fixed_width":
+            data = fixed(path, contract)
+        else:
+            lines = path.read_text(encoding=contract.encoding).splitlines()
+            headers = [c.header for c in table.columns]
+            assert lines[0].split(contract.delimiter) == headers, path.name
+            data = rows(path, contract.encoding, contract.delimiter)
         for column in table.columns:
             values = {r[column.header] for r in data} - {""}
             if column.codes:
@@ -195,9 +212,29 @@ def test_the_federal_tanf_file_is_the_public_one(made):
 # -- quirks -----------------------------------------------------------------------------------
 
 
-def test_quirks_of_vital_records(made):
+def test_death_records_stand_in_the_positions_of_the_ije_record(made, contracts):
+    """Every line as long as the layout; each field where the contract says, none beside them."""
+    contract = one(contracts, "vital", "deaths")
+    text = (made / "observed/vital" / LAST / "deaths.mor").read_text(encoding="ascii")
+    spans = [(c.start, c.end) for c in contract.tables[0].columns]
+    assert {len(line) for line in text.splitlines()} == {max(end for _, end in spans)} == {1857}
+    free = set(range(1, 1858)) - {p for start, end in spans for p in range(start, end + 1)}
+    for line in text.splitlines():
+        assert not any(line[p - 1] != " " for p in free)
+    deaths = fixed(made / "observed/vital" / LAST / "deaths.mor", contract)
+    assert all(re.fullmatch(r"20(1[89]|2\d)", d["DOD_YR"]) for d in deaths)
+    assert {d["DOD_DY"] for d in deaths} >= {"99", "01", "28"}
+    assert any(d["DOB_MO"] == "99" and d["DOB_DY"] == "99" for d in deaths)
+    assert any(sum(d[f"RACE{k}"] == "Y" for k in range(1, 16)) == 2 for d in deaths)
+    assert any("H" in d[f"DETHNIC{k}"] for d in deaths for k in range(1, 5))
+    assert all(d["MNAME"] == d["DMIDDLE"][:1] for d in deaths)
+    assert {d["AGETYPE"] for d in deaths} >= {"1", "2", "4"}
+    assert sum(d["VOID"] == "1" for d in deaths) >= 1
+
+
+def test_quirks_of_vital_records(made, contracts):
     births = rows(made / "observed/vital" / LAST / "births.csv")
-    deaths = rows(made / "observed/vital" / LAST / "deaths.csv")
+    deaths = fixed(made / "observed/vital" / LAST / "deaths.mor", one(contracts, "vital", "deaths"))
     assert sum(b["VOID"] == "1" for b in births) >= 1
     assert sum(b["PLUR"] == "02" for b in births) >= 4
     assert {b["SORD"] for b in births} == {"", "01", "02"}
@@ -388,8 +425,10 @@ def delivered_keys(made: Path) -> dict[str, set[str]]:
                 found["vital_mother"].add(key)
                 if b["DADFNAME"] or b["DADLNAME"]:
                     found["vital_father"].add(key)
-        elif path.name == "deaths.csv":
-            found["vital_death"] |= {f"{d['FILENO']}-{d['DOD_YR']}" for d in rows(path)}
+        elif path.name == "deaths.mor":
+            found["vital_death"] |= {
+                f"{line[6:12]}-{line[:4]}" for line in path.read_text(encoding="ascii").splitlines()
+            }
         elif path.name == "enrollments.csv" or path.name.startswith("attendance"):
             found["k12"] |= {e["student_id"] for e in rows(path)}
         elif agency == "benefits":

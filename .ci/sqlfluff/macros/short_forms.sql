@@ -34,3 +34,4 @@
 {% macro published_count(count_expression) %}round({{ count_expression }}){% endmacro %}
 {% macro tanf_race_ethnicity() %}upper(race_white){% endmacro %}
 {% macro generate_schema_name(custom_schema_name, node) %}{% endmacro %}
+{% macro ije_race_code() %}upper(race1){% endmacro %}

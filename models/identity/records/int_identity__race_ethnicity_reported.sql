@@ -67,7 +67,7 @@ coded as (
         'vital_death' as source_system,
         'vital' as agency,
         source_death_id as source_person_key,
-        race_code as source_code
+        case when is_hispanic then 'H' else race_code end as source_code
     from deaths
     union all
     select distinct

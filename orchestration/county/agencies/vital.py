@@ -1,16 +1,21 @@
 """Vital records: births and deaths, in the vocabulary of the NCHS/NAPHSIS record layouts.
 
 A snapshot of all events registered since seven years before the first delivery. In capitals.
+births.csv is delimited; deaths.mor has the fixed positions of the IJE mortality record
+(vital_layout.py), its lines cut after the middle name.
 Quirks: dates in parts with 99 and 9999 for unknown, fathers left blank, twins (PLUR, SORD),
 void records that a new one replaces, the mother's name at the birth and her maiden name,
 late registrations, infant deaths that point at the birth certificate (BCNO).
 
 Codes. ISEX, SEX: M, F, N (not known). MARN, WIC: Y, N, U. ACKN: Y, N, X (does not apply).
 MEDUC: 1 (8th grade or less) .. 8 (doctorate), 9 unknown. PAY: 1 Medicaid, 2 private, 3 self,
-8 other, 9 unknown. MRACE, RACE: 01 White, 02 Black, 03 American Indian or Alaska Native,
+8 other, 9 unknown. MRACE: 01 White, 02 Black, 03 American Indian or Alaska Native,
 04 to 10 Asian, 13 Pacific Islander, 15 other, 21 several, 99 unknown (Hispanic origin is not in
 this layout: most are 01). PLUR, SORD: two digits, SORD blank for a single birth.
-MARITAL: M, D, W, S, U.
+RACE1 .. RACE15 of a death: Y, N for White, Black, American Indian or Alaska Native, Asian Indian,
+Chinese, Filipino, Japanese, Korean, Vietnamese, other Asian, Native Hawaiian, Guamanian, Samoan,
+other Pacific Islander, other. DETHNIC1 .. DETHNIC4: N not Hispanic, H Hispanic (Mexican, Puerto
+Rican, Cuban, other), U unknown. AGETYPE: 1 years, 2 months, 4 days. MARITAL: M, D, W, S, U.
 MANNER: N natural, A accident, S suicide, H homicide, P pending, C could not be determined.
 Add here: fetal deaths, marriages. Keep out: other registries.
 """
@@ -19,8 +24,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.agencies import vital_layout
 from orchestration.county.delivery import Desk
 from orchestration.county.places import COUNTY_CODE, STATE
+from orchestration.county.population import RACES
 from orchestration.county.records import Habits, address_lines, date_parts, numbers, write_down
 from orchestration.county.timeline import OPEN, age_on, parts
 from orchestration.county.world import World
@@ -30,27 +37,41 @@ _CHILD = Habits(name_typo=0.006, middle_blank=0.12, corrected=0, ssn_blank=1, se
 _MOTHER = Habits(name_typo=0.012, middle_blank=0.25, ssn_blank=0.04, ssn_digit=0.008,
                  dob_digit=0.008)  # fmt: skip
 _FATHER = Habits(name_typo=0.015, middle_blank=0.3, ssn_blank=0.06, ssn_digit=0.01, dob_digit=0.01)
+_LATINO = RACES.index("Latino")
+_DESIGNATORS = {"ST", "AVE", "DR", "RD", "LN", "CT", "PL", "BLVD", "CIR", "WAY", "TER"}
 _DEAD = Habits(
     name_typo=0.008, middle_blank=0.2, suffix_kept=0.85, ssn_blank=0.03, old_surname=0.01
 )
 
 
 def deliver(world: World, desk: Desk) -> None:
-    """Write births.csv and deaths.csv of every delivery."""
+    """Write births.csv and deaths.mor of every delivery."""
     births = _births(world)
     deaths = _deaths(world, births)
+    lines = vital_layout.lines(deaths["columns"])
+    void_at = vital_layout.MORTALITY["VOID"][0] - 1
     for i in range(world.window.months):
-        _put(world, desk, i, "births.csv", births)
-        _put(world, desk, i, "deaths.csv", deaths)
+        folder = world.window.folder(i)
+        rows, void = _registered(world, i, births)
+        columns = {k: v[rows] for k, v in births["columns"].items()}
+        columns["VOID"] = np.where(void, "1", "0")
+        desk.put("vital", folder, "births.csv", columns)
+        _record(desk, births, rows)
+        rows, void = _registered(world, i, deaths)
+        shown = lines[rows]
+        shown[:, void_at] = np.where(void, ord("1"), ord("0"))
+        desk.put_bytes("vital", folder, "deaths.mor", shown.tobytes(), rows=len(rows))
+        _record(desk, deaths, rows)
 
 
-def _put(world: World, desk: Desk, i: int, name: str, table: dict) -> None:
-    """The rows registered by the end of delivery i; void from the day they are replaced."""
+def _registered(world: World, i: int, table: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The rows registered by the end of delivery i, and which of them are void by then."""
     as_of = world.window.as_of(i)
     rows = np.flatnonzero(table["registered"] <= as_of)
-    columns = {k: v[rows] for k, v in table["columns"].items()}
-    columns["VOID"] = np.where(table["void_from"][rows] <= as_of, "1", "0")
-    desk.put("vital", world.window.folder(i), name, columns)
+    return rows, table["void_from"][rows] <= as_of
+
+
+def _record(desk: Desk, table: dict, rows: np.ndarray) -> None:
     for system, (key, person) in table["keys"].items():
         known = person[rows] >= 0
         desk.record(system, key[rows][known], person[rows][known])
@@ -198,6 +219,34 @@ def _races(world: World, who: np.ndarray) -> np.ndarray:
     return np.where(world.uniform("race unknown", who) < 0.01, "99", code)
 
 
+def _race_items(world: World, who: np.ndarray) -> dict[str, np.ndarray]:
+    """The fifteen race items and four Hispanic ones of a death record, as its informant said."""
+    code = _races(world, who).astype(int)
+    several, unknown = code == 21, code == 99
+    latino = world.people.race[who] == _LATINO
+    # of several races most are White and another
+    second = 2 + (world.uniform("second race", who) * 2).astype(int)
+    items = {}
+    for k in range(1, 16):
+        said = (code == k) | (several & ((k == 1) | (k == second)))
+        items[f"RACE{k}"] = np.where(unknown, "", np.where(said, "Y", "N"))
+    origin = 1 + (world.uniform("origin", who) ** 2 * 4).astype(int)
+    for k in range(1, 5):
+        said = np.where(latino & (origin == k), "H", "N")
+        items[f"DETHNIC{k}"] = np.where(unknown, "U", said)
+    return items
+
+
+def _split_designator(name: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Street names without their last word where that is a kind of street, and that word."""
+    split = [(v.rsplit(" ", 1) if v.rsplit(" ", 1)[-1] in _DESIGNATORS and " " in v else [v, ""])
+             for v in name.tolist()]  # fmt: skip
+    return (
+        np.array([p[0] for p in split], dtype=object),
+        np.array([p[1] for p in split], dtype=object),
+    )
+
+
 def _split_number(street: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pairs = [(s.split(" ", 1) if " " in s else ["", s]) for s in street.tolist()]
     return (
@@ -262,6 +311,7 @@ def _deaths(world: World, births: dict) -> dict:
         world, who, world.address_at(who, died - 1), "deaths", errors=0.015
     )
     number, name = _split_number(street)
+    name, designator = _split_designator(name)
     ryear, rmonth, rday = date_parts(registered)
     fileno = _file_numbers(world, parts(died)[0], registered)
     bcno = np.full(n, "", dtype="U6")
@@ -273,15 +323,24 @@ def _deaths(world: World, births: dict) -> dict:
         (zip_ != "") & (rng.random(n) < 0.4),
         np.char.add(zip_.astype("U5"), np.array([p[-4:] for p in plus4.tolist()])), zip_,
     )  # fmt: skip
+    born_here = bcno != ""
+    lived = died - people.dob[who]
+    middle = one.middle.astype("U50")
     columns = {
         "FILENO": fileno, "DSTATE": np.full(n, STATE), "VOID": np.full(n, ""), "DOD_YR": dyear,
-        "DOD_MO": dmonth, "DOD_DY": dday, "GNAME": one.first, "MNAME": one.middle,
-        "LNAME": one.last, "SUFF": one.suffix, "SEX": one.sex, "SSN": one.ssn, "DOB_YR": byear,
-        "DOB_MO": bmonth, "DOB_DY": bday,
-        "RACE": _races(world, who), "MARITAL": marital,
-        "STNUM_R": number, "STNAME_R": name, "UNITNUM_R": unit, "CITY_R": city, "ZIP9_R": zip9,
-        "MANNER": manner, "ACME_UC": cause, "BCNO": bcno, "DOR_YR": ryear, "DOR_MO": rmonth,
-        "DOR_DY": rday,
+        "DOD_MO": dmonth, "DOD_DY": dday, "GNAME": one.first, "MNAME": middle.astype("U1"),
+        "LNAME": one.last, "SUFF": one.suffix, "SEX": one.sex, "SSN": one.ssn,
+        "AGETYPE": np.where(age > 0, "1", np.where(lived > 27, "2", "4")),
+        "AGE": np.char.zfill(
+            np.where(age > 0, age, np.where(lived > 27, lived // 30, lived)).astype("U3"), 3
+        ),
+        "DOB_YR": byear, "DOB_MO": bmonth, "DOB_DY": bday, "COUNTYC": np.full(n, COUNTY_CODE),
+        "STATEC": np.full(n, STATE), "MARITAL": marital, **_race_items(world, who),
+        "STNUM_R": number, "STNAME_R": name, "STDESIG_R": designator, "UNITNUM_R": unit,
+        "CITYTEXT_R": city, "ZIP9_R": zip9, "MANNER": manner, "ACME_UC": cause, "BCNO": bcno,
+        "IDOB_YR": np.where(born_here, parts(people.dob[who])[0].astype("U4"), ""),
+        "BSTATE": np.where(born_here, STATE, ""), "DOR_YR": ryear, "DOR_MO": rmonth,
+        "DOR_DY": rday, "DMIDDLE": middle,
     }  # fmt: skip
     key = np.char.add(np.char.add(fileno, "-"), dyear)
     order = np.lexsort((fileno, dyear))
