@@ -48,8 +48,8 @@ class Table:
 class Coded:
     """A column of text: row r holds values[codes[r]].
 
-    codes: whole numbers from 0; values: the table, text or whole numbers, not necessarily
-    distinct or all in use. table: the same table, to share between columns.
+    codes: whole numbers from 0, or a mask for two values; values: the table, text or whole
+    numbers, not necessarily distinct or all in use. table: the same, to share between columns.
     """
 
     __slots__ = ("codes", "table")
@@ -60,6 +60,8 @@ class Coded:
     def __init__(self, codes: np.ndarray, values: Sequence[str] | np.ndarray | Table):
         self.table = values if isinstance(values, Table) else Table(values)
         codes = np.asarray(codes)
+        if codes.dtype == bool:
+            codes = codes.astype(np.int8)
         # four bytes a row, not eight: these columns are what fills the memory
         self.codes = codes if codes.dtype.itemsize <= 4 else codes.astype(np.int32)
 

@@ -203,6 +203,10 @@ class Ledger:
         fixed = self.change <= delivery
         return Coded(np.where(fixed, both.codes[n:], both.codes[:n]), both.table)
 
+    def day_of_birth(self, delivery: int) -> np.ndarray:
+        """The birth dates of `identity(delivery)`, as days."""
+        return np.where(self.change <= delivery, self.after.dob, self.before.dob)
+
     def __post_init__(self) -> None:
         self._columns: dict[tuple, Coded] = {}
 

@@ -13,13 +13,16 @@ Add here: Medicaid, child care subsidy. Keep out: the federal TANF report (tanf_
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from orchestration.county.delivery import Columns, Desk
+from orchestration.county.columns import Coded, Columns, coded, digits, ranks
+from orchestration.county.delivery import Desk
 from orchestration.county.lives import assistance as life
 from orchestration.county.population import CHILD, GRANDCHILD, HEAD, PARTNER, SPOUSE
-from orchestration.county.records import Habits, address_lines, numbers, open_ledger
-from orchestration.county.timeline import age_on, month_start, text
+from orchestration.county.records import Habits, address_lines, numbers, open_ledger, reissued
+from orchestration.county.timeline import age_on, dates, month_start, text
 from orchestration.county.world import World
 
 _RACE = np.array(["1", "2", "4", "3", "5", "6", "7"])
@@ -44,20 +47,19 @@ def deliver(world: World, desk: Desk) -> Columns:
     household = np.concatenate([truth.snap.household, truth.tanf.household])
     month = np.concatenate([truth.snap.month, truth.tanf.month])
     unpaid = np.concatenate([truth.snap.suspended, truth.tanf.suspended])
-    suspended = set(
-        zip(program[unpaid].tolist(), household[unpaid].tolist(), month[unpaid].tolist(),
-            strict=True)
-    )  # fmt: skip
     first_month = np.full(len(people), 10**6)
     np.minimum.at(first_month, person, month)
     shown = month >= window.first
-    program, person, household, month = (x[shown] for x in (program, person, household, month))
-    cases = _case_numbers(world, truth)
+    program, person, household, month, unpaid = (
+        x[shown] for x in (program, person, household, month, unpaid)
+    )
+    cases = [_Cases.of(world, k, part) for k, part in enumerate((truth.snap, truth.tanf))]
     # children of parted parents on the other parent's case as well, for some months
     who = np.unique(person)
     ledger = open_ledger(world, who, month_start(first_month[who]), _HABITS, "benefits")
     m = len(ledger.person)
-    ids = np.char.zfill(numbers(world, "benefits", m, 10**6, 10**9), 9)
+    ids = coded(digits(numbers(world, "benefits", m, 10**6, 10**9), 9))
+    rank = ranks(ids)
     draw = rng.random(m)
     placeholder = draw < 0.02
     filler = _PLACEHOLDERS[rng.integers(0, 4, m)]
@@ -85,12 +87,11 @@ def deliver(world: World, desk: Desk) -> Columns:
         dob = text(identity.dob, "us")
         dob = np.where(bad_dob < 0.004, "01/01/1900", np.where(bad_dob < 0.008, "99/99/9999", dob))
         sex = np.where(unknown_sex, "9", np.where(identity.sex == "M", "1", "2"))
-        case = np.array([cases[(int(p), int(h), this)] for p, h in zip(prog, home, strict=True)])
+        case = np.where(prog == 0, cases[0].number(home, this), cases[1].number(home, this))
         amount = _amounts(world, prog, home, this)
-        status = np.array(
-            [(p, h, this) in suspended for p, h in zip(prog.tolist(), home.tolist(), strict=True)]
-        )
-        issued = begin + 1 + np.array([int(c[-1]) for c in case.tolist()]) + 2 * prog
+        key = prog * 10**9 + home
+        suspended = np.isin(key, key[: len(rows)][unpaid[rows]])
+        issued = begin + 1 + case % 10 + 2 * prog
         # the address is the case's: known with a delay, the same on every member's row
         lag = (world.uniform("address delay", home) * 60).astype(np.int64)
         address = world.address_at(who_, begin - lag)
@@ -98,36 +99,35 @@ def deliver(world: World, desk: Desk) -> Columns:
         moved_in = np.where(at_home, address, world.address_at(who_, begin))
         street, unit, city, zip_ = address_lines(world, home, moved_in, "benefits")
         race = np.where(unknown_race, "9", _RACE[people.race[ledger.person]])
-
-        def casing(values, title=mixed_case):
-            return np.array(
-                [v.title() if t else v for v, t in zip(values.tolist(), title, strict=True)],
-                dtype=object,
+        names = {
+            field: coded(
+                np.where(mixed_case, ledger.column(field, i, str.title), ledger.column(field, i))
             )
-
-        columns = {
+            for field in ("first", "last")
+        }
+        columns: Columns = {
             "report_month": np.full(len(who_), window.folder(i)),
-            "program": np.where(prog == 0, "SNAP", "TANF"),
-            "case_number": case,
+            "program": Coded(prog, ["SNAP", "TANF"]),
+            "case_number": digits(case, 8),
             "client_id": ids[record],
             "relation_to_head": relation,
-            "first_name": casing(identity.first)[record],
-            "middle_initial": identity.middle[record],
-            "last_name": casing(identity.last)[record],
-            "suffix": identity.suffix[record],
-            "birth_date": dob[record],
-            "ssn": ssn[record],
+            "first_name": names["first"][record],
+            "middle_initial": ledger.column("middle", i)[record],
+            "last_name": names["last"][record],
+            "suffix": ledger.column("suffix", i)[record],
+            "birth_date": coded(dob)[record],
+            "ssn": coded(ssn)[record],
             "sex": sex[record],
             "race": race[record],
             "street_address": street,
             "unit": unit,
             "city": city,
             "zip": zip_,
-            "benefit_amount": amount.astype("U5"),
-            "case_status": np.where(status, "S", "A"),
-            "issued_date": text(issued, "us"),
+            "benefit_amount": amount,
+            "case_status": Coded(suspended, ["A", "S"]),
+            "issued_date": dates(issued, "us"),
         }
-        order = np.lexsort((columns["client_id"], columns["case_number"], columns["program"]))
+        order = np.lexsort((rank[record], case, prog))
         last = {k: v[order] for k, v in columns.items()}
         desk.put("benefits", window.folder(i), f"case_members_{window.folder(i)}.csv", last)
         desk.record("benefits", columns["client_id"], who_)
@@ -150,38 +150,41 @@ def _relations(people, program, who, home, on: int) -> np.ndarray:
     return out
 
 
-def _case_numbers(world: World, truth: life.Assistance) -> dict[tuple[int, int, int], str]:
-    """(program, household, month) -> case number: one per opening, some used again later.
+@dataclass
+class _Cases:
+    """The case numbers of one program: `issued` of each opening, and the opening of each
+    household and month (`key` is household * 10,000 + month, in order)."""
 
-    A household that returns within a year gets its old number back.
-    """
-    out: dict[tuple[int, int, int], str] = {}
-    rng = world.stream("case numbers")
-    for program, part in enumerate((truth.snap, truth.tanf)):
+    key: np.ndarray
+    opening: np.ndarray
+    issued: np.ndarray
+
+    def number(self, household: np.ndarray, month: int) -> np.ndarray:
+        """The number of the household's case in that month; anything where it has none."""
+        at = np.searchsorted(self.key, household * 10_000 + month)
+        return self.issued[self.opening[np.minimum(at, len(self.key) - 1)]]
+
+    @classmethod
+    def of(cls, world: World, program: int, part: life.Participation) -> _Cases:
+        """One number per opening, some used again later.
+
+        A household that returns within a year gets its old number back. The number of a case
+        that closed two months before or more is now and then given to another household.
+        """
         key = np.unique(part.household * 10_000 + part.month)
         home, month = key // 10_000, key % 10_000
         opened = np.r_[True, (home[1:] != home[:-1]) | (month[1:] > month[:-1] + 12)]
         opening = np.cumsum(opened) - 1
-        issued = numbers(world, f"case {program}", int(opening[-1]) + 1 if len(key) else 0,
-                         10**6, 10**8)  # fmt: skip
-        issued = np.char.zfill(issued, 8)
+        issued = numbers(world, f"case {program}", int(opening[-1]) + 1, 10**6, 10**8)
         last_seen = np.zeros(len(issued), dtype=np.int64)
         np.maximum.at(last_seen, opening, month)
-        first_seen = month[opened]
-        # the number of a case that closed two months ago or more is given out again now and then
-        fresh = np.flatnonzero(first_seen > world.window.first + 1)
-        reuse = fresh[rng.random(len(fresh)) < 0.15]
-        free = (last_seen >= world.window.first) & (last_seen < first_seen.max(initial=0))
-        for opening_ in reuse[np.argsort(first_seen[reuse], kind="stable")].tolist():
-            donors = np.flatnonzero(free & (last_seen < first_seen[opening_] - 1))
-            if len(donors):
-                donor = int(donors[rng.integers(0, len(donors))])
-                free[donor] = free[opening_] = False
-                issued[opening_] = issued[donor]
-        for h, m, o in zip(home.tolist(), month.tolist(), opening.tolist(), strict=True):
-            if m >= world.window.first:
-                out[(program, h, m)] = str(issued[o])
-    return out
+        first_seen, owner = month[opened], home[opened]
+        again = reissued(
+            issued, owner, np.maximum(first_seen, world.window.first),
+            np.where(last_seen < world.window.first, 10**6, last_seen),
+            gap=2, share=0.15, rng=world.stream(f"case numbers again {program}"),
+        )  # fmt: skip
+        return cls(key, opening, again.astype(np.int64))
 
 
 def _two_cases(world: World, person, household, month, program, people) -> np.ndarray:
@@ -193,17 +196,16 @@ def _two_cases(world: World, person, household, month, program, people) -> np.nd
     kids = np.unique(person[snap & (age < 16) & (age >= 0)])
     chosen = kids[rng.random(len(kids)) < 0.008]
     homes = np.unique(household[snap])
-    active = set(zip(household[snap].tolist(), month[snap].tolist(), strict=True))
-    own = {(int(p), int(m)): int(h) for p, m, h in
-           zip(person[snap], month[snap], household[snap], strict=True)}  # fmt: skip
-    rows = []
-    for who in chosen.tolist():
-        other = int(homes[rng.integers(0, len(homes))])
-        begin = window.first + int(rng.integers(-2, window.months))
-        for m in range(max(begin, window.first), min(begin + 4, window.first + window.months)):
-            if (other, m) in active and own.get((who, m), other) != other:
-                rows.append((m, who, other))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+    other = homes[rng.integers(0, len(homes), len(chosen))]
+    begin = window.first + rng.integers(-2, window.months, len(chosen))
+    # up to four months each
+    row, step = np.divmod(np.arange(4 * len(chosen)), 4)
+    at = begin[row] + step
+    active = np.isin(other[row] * 10_000 + at, household[snap] * 10_000 + month[snap])
+    member = person[snap] * 10**10 + household[snap] * 10_000 + month[snap]
+    own = np.isin(chosen[row] * 10**10 + other[row] * 10_000 + at, member)
+    keep = active & ~own & (at >= window.first)
+    return np.stack([at, chosen[row], other[row]], axis=1)[keep]
 
 
 def _amounts(world: World, program, home, month: int) -> np.ndarray:

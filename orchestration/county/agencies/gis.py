@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.columns import coded, digits
 from orchestration.county.delivery import Desk
 from orchestration.county.world import World
 
@@ -16,7 +17,7 @@ def deliver(world: World, desk: Desk) -> None:
     """Write address_points.csv, first and whenever it changed."""
     a, window = world.addresses, world.window
     n = len(a.number)
-    ids = np.char.add("AP", np.char.zfill((100_001 + np.arange(n)).astype("U8"), 8))
+    ids = np.char.add("AP", digits(100_001 + np.arange(n), 8))
     columns = {
         "address_point_id": ids,
         "house_number": a.number,
@@ -27,6 +28,7 @@ def deliver(world: World, desk: Desk) -> None:
         "tract_geoid": a.geoid,
         "use_code": a.use,
     }
+    columns = {k: coded(v) for k, v in columns.items()}
     updates = [0, *range(2 if window.months > 2 else 1, window.months, 3)]
     # new dwellings are on the map from the second delivery on
     new = (np.arange(n) >= a.homes - a.new_homes) & (np.arange(n) < a.homes)

@@ -14,15 +14,18 @@ columns 0, 1; RelationshipToHoH 1 self, 2 child, 3 spouse or partner, 4 other re
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from orchestration.county import noise
 from orchestration.county.agencies.hmis_layout import FILES
-from orchestration.county.delivery import Columns, Desk
+from orchestration.county.columns import Coded, Columns, Table, coded, digits, mapped
+from orchestration.county.delivery import Desk
 from orchestration.county.lives import homelessness as life
 from orchestration.county.places import STATE
 from orchestration.county.records import Habits, numbers, open_ledger, title
-from orchestration.county.timeline import OPEN, age_on, parts, text
+from orchestration.county.timeline import OPEN, age_on, dates, day, parts, text
 from orchestration.county.world import World
 
 _HABITS = Habits(name_typo=0.022, nickname=0.10, middle_blank=0.55, middle_initial=0.3,
@@ -70,14 +73,26 @@ def _export(export_id: str, today: str, low: str) -> Columns:
     return {k: np.array([v], dtype=object) for k, v in values.items()}
 
 
+# hours in which the offices enter records, and the days of which the table of times knows
+_HOURS = 9
+_FIRST_DAY, _LAST_DAY = day(1980, 1, 1), day(2110, 1, 1)
+
+
+@cache
+def _times() -> Table:
+    """Each day at a quarter past each office hour; the last value is empty, for OPEN."""
+    days, hours = np.divmod(np.arange((_LAST_DAY - _FIRST_DAY) * _HOURS), _HOURS)
+    clock = np.array([f" {8 + h:02d}:15:00" for h in range(_HOURS)])
+    return Table(np.append(np.char.add(text(_FIRST_DAY + days), clock[hours]), ""))
+
+
 def _stamped(created: np.ndarray, updated: np.ndarray, deleted: np.ndarray, users: np.ndarray):
     """The columns every file ends with; days become times of office hours."""
-    hour = 8 + created % 9
+    hour = created % _HOURS
+    never = (_LAST_DAY - _FIRST_DAY) * _HOURS
 
     def stamp(days):
-        texts = text(days)
-        clock = np.char.add(np.char.zfill(hour.astype("U2"), 2), ":15:00")
-        return np.where(texts == "", "", np.char.add(np.char.add(texts, " "), clock))
+        return Coded(np.where(days < OPEN, (days - _FIRST_DAY) * _HOURS + hour, never), _times())
 
     return {
         "DateCreated": stamp(created), "DateUpdated": stamp(updated),
@@ -99,13 +114,11 @@ def _tables(world: World) -> dict:
     )
     record = ledger.record(rows.person, rows.entry)
     m = len(ledger.person)
-    ids = numbers(world, "hmis client", m, 10**5, 10**6)
+    ids = coded(numbers(world, "hmis client", m, 10**5, 10**6))
     quality = _qualities(world, ledger, rng)
-    enrolment_ids = numbers(world, "hmis enrolment", n, 10**6, 10**7)
-    household_ids = np.array(
-        [f"H{v}" for v in numbers(world, "hmis household", int(rows.group.max()) + 1, 10**7,
-                                  10**8).tolist()]
-    )  # fmt: skip
+    enrolment_ids = coded(numbers(world, "hmis enrolment", n, 10**6, 10**7))
+    groups = numbers(world, "hmis household", int(rows.group.max()) + 1, 10**7, 10**8)
+    household_ids = np.char.add("H", groups)
     users = np.array(["101", "102", "103", "104", "105"])
     user = users[rng.integers(0, 5, n)]
     kind = np.array([p[1] for p in life.PROJECTS])[rows.project]
@@ -150,7 +163,10 @@ def _tables(world: World) -> dict:
     )  # fmt: skip
     assessment = rng.choice(np.array(["1", "3", "4", "6", "7", "99"]), n)
     pid = ids[record]
-    suffix_ids = np.arange(n).astype("U9")
+    exit_ids, income_ids, health_ids = (
+        coded(np.char.add(mark, digits(np.arange(n), 6))) for mark in "956"
+    )
+    condition_ids = coded(np.char.add("7", digits(np.arange(6 * n), 7)))
 
     def seen(as_of: int) -> np.ndarray:
         """Enrolments on record (deleted ones stay in the file, marked)."""
@@ -170,26 +186,26 @@ def _tables(world: World) -> dict:
         grown = adult[sel]
         return {
             "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
-            "ProjectID": project_id[rows.project[sel]], "EntryDate": text(rows.entry[sel]),
-            "HouseholdID": household_ids[rows.group[sel]],
-            "RelationshipToHoH": relation[sel].astype("U2"),
+            "ProjectID": project_id[rows.project[sel]], "EntryDate": dates(rows.entry[sel]),
+            "HouseholdID": Coded(rows.group[sel], household_ids),
+            "RelationshipToHoH": relation[sel],
             "EnrollmentCoC": np.where(relation[sel] == 1, _COC, ""),
             "LivingSituation": np.where(grown, situation[sel], ""),
             "LengthOfStay": np.where(grown, length_of_stay[sel], ""),
             "DateToStreetESSH": np.where(grown, text(street_since[sel]), ""),
             "TimesHomelessPastThreeYears": np.where(grown, times[sel], ""),
             "MonthsHomelessPastThreeYears": np.where(grown, months_homeless[sel], ""),
-            "DisablingCondition": disabled[sel], "DateOfEngagement": text(met),
-            "MoveInDate": text(moved), **marks(sel, as_of),
+            "DisablingCondition": disabled[sel], "DateOfEngagement": dates(met),
+            "MoveInDate": dates(moved), **marks(sel, as_of),
         }  # fmt: skip
 
     def exits(i, as_of):
         sel = seen(as_of)
         sel = sel[exit_known[sel] <= as_of]
         return {
-            "ExitID": np.char.add("9", np.char.zfill(suffix_ids[sel], 6)),
+            "ExitID": exit_ids[sel],
             "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
-            "ExitDate": text(rows.exit[sel]), "Destination": destination[sel],
+            "ExitDate": dates(rows.exit[sel]), "Destination": destination[sel],
             "HousingAssessment": np.where(kind[sel] == 12, assessment[sel], ""),
             **marks(sel, as_of, np.minimum(exit_known, OPEN - 1)),
         }  # fmt: skip
@@ -218,9 +234,9 @@ def _tables(world: World) -> dict:
         snap = (benefit_roll[sel] < 0.55).astype(int)
         covered = (insured[sel] < 0.8).astype(int)
         out = {
-            "IncomeBenefitsID": np.char.add("5", np.char.zfill(suffix_ids[sel], 6)),
+            "IncomeBenefitsID": income_ids[sel],
             "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
-            "InformationDate": text(rows.entry[sel]),
+            "InformationDate": dates(rows.entry[sel]),
             "IncomeFromAnySource": flag[has.astype(int)],
             "TotalMonthlyIncome": np.where(has, money, "0"),
             "Earned": flag[earned.astype(int)], "EarnedAmount": np.where(earned, money, ""),
@@ -242,9 +258,9 @@ def _tables(world: World) -> dict:
         sel = sel[adult[sel]]
         hurt = violence[sel] < 0.24
         return {
-            "HealthAndDVID": np.char.add("6", np.char.zfill(suffix_ids[sel], 6)),
+            "HealthAndDVID": health_ids[sel],
             "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
-            "InformationDate": text(rows.entry[sel]),
+            "InformationDate": dates(rows.entry[sel]),
             "DomesticViolenceSurvivor": np.where(
                 hurt, "1", np.where(violence[sel] > 0.96, "99", "0")
             ),
@@ -266,9 +282,9 @@ def _tables(world: World) -> dict:
         yes = (condition_roll[which, row] < share) & (disabled[row] == "1")
         answer = np.where(yes, np.where(which == 5, "3", "1"), "0")
         return {
-            "DisabilitiesID": np.char.add("7", np.char.zfill((row * 6 + which).astype("U8"), 7)),
+            "DisabilitiesID": condition_ids[row * 6 + which],
             "EnrollmentID": enrolment_ids[row], "PersonalID": pid[row],
-            "InformationDate": text(rows.entry[row]), "DisabilityType": conditions[which],
+            "InformationDate": dates(rows.entry[row]), "DisabilityType": conditions[which],
             "DisabilityResponse": answer, "IndefiniteAndImpairs": np.where(yes, "1", ""),
             "DataCollectionStage": np.full(len(row), "1"), **marks(row, as_of),
         }  # fmt: skip
@@ -282,7 +298,7 @@ def _tables(world: World) -> dict:
     bed_day = np.maximum(rows.entry[bed_row], low) + within
     used = (world.uniform("bed", bed_row, bed_day) < 0.84) | (within == 0)
     bed_row, bed_day = bed_row[used], bed_day[used]
-    bed_id = np.char.add("8", np.char.zfill(np.arange(len(bed_row)).astype("U8"), 7))
+    bed_id = coded(np.char.add("8", digits(np.arange(len(bed_row)), 7)))
 
     def services(i, as_of):
         sel = np.flatnonzero((bed_day <= as_of) & (created[bed_row] <= as_of))
@@ -290,7 +306,7 @@ def _tables(world: World) -> dict:
         gone = np.where(deleted[row] <= as_of, deleted[row], OPEN)
         return {
             "ServicesID": bed_id[sel], "EnrollmentID": enrolment_ids[row], "PersonalID": pid[row],
-            "DateProvided": text(day_), "RecordType": np.full(len(sel), "200"),
+            "DateProvided": dates(day_), "RecordType": np.full(len(sel), "200"),
             "TypeProvided": np.full(len(sel), "200"), **_stamped(day_, day_, gone, user[row]),
         }  # fmt: skip
 
@@ -331,12 +347,11 @@ def _client(world, ledger, one, sel, ids, quality, first_entry, users) -> Column
     person = ledger.person[sel]
     q_ssn, q_name, q_dob = (quality[k][sel] for k in ("ssn", "name", "dob"))
     ssn = one.ssn[sel]
-    partial = np.array(["xxxxx" + v[-4:] if v else "" for v in ssn.tolist()], dtype=object)
+    partial = mapped(ssn, lambda v: "xxxxx" + v[-4:] if v else "")
     ssn = np.where(q_ssn == "1", ssn, np.where(q_ssn == "2", partial, ""))
     q_ssn = np.where((q_ssn == "1") & (ssn == ""), "99", q_ssn)
     dob = one.dob[sel]
-    year, _, _ = parts(dob)
-    guess = np.array([f"{y:04d}-01-01" for y in year.tolist()])
+    guess = np.char.add(digits(parts(dob)[0], 4), "-01-01")
     dob_text = np.where(q_dob == "1", text(dob), np.where(q_dob == "2", guess, ""))
     first = one.first[sel]
     short = np.array(

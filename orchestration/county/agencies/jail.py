@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.columns import Coded, coded, digits, mapped
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import custody as life
 from orchestration.county.records import Habits, address_lines, numbers, open_ledger
-from orchestration.county.timeline import OPEN, text
+from orchestration.county.timeline import OPEN, dates, parts, text
 from orchestration.county.world import World
 
 _RACE = np.array(["W", "B", "A", "I", "A", "H", "U"])
@@ -31,6 +32,11 @@ _CHARGES = (
     ("DRUG-POSS", "M"), ("DRUG-DIST", "F"), ("FTA", "M"), ("PROB-VIOL", "V"), ("TRESPASS", "V"),
     ("DISORD", "V"), ("BURGLARY-2", "F"), ("DOM-VIOL", "M"), ("CONTEMPT", "V"), ("WEAPON", "F"),
 )  # fmt: skip
+
+
+# HH:MM of each minute of a day
+_CLOCK = np.char.add(np.char.add(digits(np.arange(1440) // 60, 2), ":"),
+                     digits(np.arange(1440) % 60, 2))  # fmt: skip
 
 
 def deliver(world: World, desk: Desk) -> None:
@@ -45,8 +51,8 @@ def deliver(world: World, desk: Desk) -> None:
         world, who, on[at], _HABITS, "jail", twice=0.04, cut_from=life.begins(world) + 60
     )
     record = ledger.record(rows.person, on)
-    jackets = np.char.add(
-        "J", np.char.zfill(numbers(world, "jail", len(ledger.person), 10**4, 10**6), 6)
+    jackets = coded(
+        np.char.add("J", digits(numbers(world, "jail", len(ledger.person), 10**4, 10**6), 6))
     )
     # aliases: another given name, often a cousin's surname, and a birth date some years off
     alias = rng.random(n) < 0.03
@@ -57,40 +63,35 @@ def deliver(world: World, desk: Desk) -> None:
     order = np.lexsort((rows.person, rows.booked))
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
-    year = text(on)
-    booking_no = np.array(
-        [f"{y[2:4]}-{r + 1:06d}" for y, r in zip(year.tolist(), rank.tolist(), strict=True)]
-    )
+    year = np.char.add(digits(parts(on)[0] % 100, 2), "-")
+    booking_no = coded(np.char.add(year, digits(rank + 1, 6)))
     charge = rng.integers(0, len(_CHARGES), n)
-    codes = np.array([c[0] for c in _CHARGES])[charge]
-    level = np.array([c[1] for c in _CHARGES])[charge]
     stay = rows.released - rows.booked
     draw = rng.random(n)
-    reason = np.select(
+    reason = coded(np.select(
         [rows.transferred, stay < 3 * 1440, draw < 0.62, draw < 0.8, draw < 0.92],
         ["TRN", np.where(draw < 0.5, "ROR", np.where(draw < 0.88, "BND", "DSM")), "TSV", "BND",
          "DSM"], "OTH",
-    )  # fmt: skip
+    ))  # fmt: skip
     unknown_race, unknown_sex = rng.random(n) < 0.03, rng.random(n) < 0.003
     hold = rng.random(n) < 0.06
     # one in seven gives an old address, one in twelve none
     address_day = np.where(rng.random(n) < 0.15, on - 300, on)
     address = world.address_at(rows.person, address_day)
     address = np.where(rng.random(n) < 0.08, -1, address)
-    street, unit, city, zip_ = address_lines(world, rows.person, address, "jail", errors=0.03)
+    lines = [coded(c) for c in address_lines(world, rows.person, address, "jail", errors=0.03)]
     midnight = (rng.random(n) < 0.1) & (rows.released < life.STILL_IN)
     out_minute = np.where(midnight, rows.released // 1440 * 1440, rows.released)
     out_minute = np.where(out_minute <= rows.booked, rows.released, out_minute)
     for i in range(window.months):
         as_of = window.as_of(i)
-        shown = np.sort(np.flatnonzero(on <= as_of))
-        shown = shown[np.argsort(rank[shown], kind="stable")]
+        shown = order[on[order] <= as_of]
         one = ledger.identity(i).take(record[shown])
         false = alias[shown]
         first = np.where(false, false_first[shown], one.first)
         last = np.where(false & ~own_last[shown], false_last[shown], one.last)
         dob = np.where(false, false_dob[shown], one.dob)
-        last4 = np.array([v[-4:] for v in one.ssn.tolist()], dtype=object)
+        last4 = mapped(one.ssn, lambda v: v[-4:])
         gone = (out_minute[shown] // 1440 <= as_of) & (out_minute[shown] < life.STILL_IN)
         released = np.where(gone, out_minute[shown], 0)
         columns = {
@@ -100,19 +101,19 @@ def deliver(world: World, desk: Desk) -> None:
             "first_name": first,
             "middle_name": np.where(false, "", one.middle),
             "suffix": one.suffix,
-            "birth_date": text(dob, "compact"),
+            "birth_date": dates(dob, "compact"),
             "sex": np.where(unknown_sex[shown], "U", people.sex[rows.person[shown]]),
             "race": np.where(unknown_race[shown], "U", _RACE[people.race[rows.person[shown]]]),
             "ssn_last4": np.where(false, "", last4),
-            "street": street[shown],
-            "unit": unit[shown],
-            "city": city[shown],
-            "zip": zip_[shown],
+            "street": lines[0][shown],
+            "unit": lines[1][shown],
+            "city": lines[2][shown],
+            "zip": lines[3][shown],
             "booking_dttm": _stamp(rows.booked[shown]),
             "release_dttm": np.where(gone, _stamp(released), ""),
-            "release_reason": np.where(gone, reason[shown], ""),
-            "charge_code": codes[shown],
-            "charge_level": level[shown],
+            "release_reason": reason[shown].where(gone),
+            "charge_code": Coded(charge[shown], [c[0] for c in _CHARGES]),
+            "charge_level": Coded(charge[shown], [c[1] for c in _CHARGES]),
             "hold_flag": np.where(hold[shown], "Y", "N"),
         }
         desk.put(
@@ -124,8 +125,5 @@ def deliver(world: World, desk: Desk) -> None:
 def _stamp(minutes: np.ndarray) -> np.ndarray:
     """YYYY-MM-DD HH:MM."""
     days, rest = minutes // 1440, minutes % 1440
-    clock = np.char.add(
-        np.char.add(np.char.zfill((rest // 60).astype("U2"), 2), ":"),
-        np.char.zfill((rest % 60).astype("U2"), 2),
-    )
+    clock = _CLOCK[rest]
     return np.char.add(np.char.add(text(np.minimum(days, OPEN - 1)), " "), clock)

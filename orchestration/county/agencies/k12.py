@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.columns import Coded, Columns, coded, digits, ranks
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import school as life
 from orchestration.county.records import Habits, address_lines, numbers, open_ledger, title
-from orchestration.county.timeline import OPEN, month_of, text
+from orchestration.county.timeline import OPEN, dates, month_of, text
 from orchestration.county.world import World
 
 _RACE = np.array(["5", "3", "2", "1", "6", "4", "7"])
@@ -46,57 +47,63 @@ def deliver(world: World, desk: Desk) -> None:
     district_ids = np.array([d[0] for d in _DISTRICTS])[plan.district]
     who, at = np.unique(rows.person, return_index=True)
     ledger = open_ledger(world, who, rows.entry[at], _HABITS, "k12")
-    ids = np.char.zfill(numbers(world, "k12", len(ledger.person), 10**7, 3 * 10**8), 10)
+    ids = coded(digits(numbers(world, "k12", len(ledger.person), 10**7, 3 * 10**8), 10))
+    rank = ranks(ids)
     rng = world.stream("k12 records")
     no_sex = rng.random(len(ledger.person)) < 0.003
     lag = rng.integers(0, 75, len(ledger.person))
     never = rng.random(len(ledger.person)) < 0.06  # the address at first enrolment stays
     first_seen = rows.entry[at][np.searchsorted(who, ledger.person)]
-    year_names = np.array([str(y) for y in range(1970, 2200)])
+    entry_type, exit_type = coded(rows.entry_type), coded(rows.exit_type)
     for i in range(window.months):
         as_of, folder = window.as_of(i), window.folder(i)
         current = life.school_year(as_of)
         shown = np.flatnonzero((rows.entry <= as_of) & (rows.year >= current - 1)
                                & (rows.year <= current))  # fmt: skip
-        person = rows.person[shown]
-        record = ledger.record(person, np.maximum(rows.entry[shown], window.start))
+        record = ledger.record(rows.person[shown], np.maximum(rows.entry[shown], window.start))
         # a new id is used for everything from its first day on
-        record = np.where(rows.exit[shown] >= window.start, ledger.record(person, as_of), record)
-        identity = ledger.identity(i)
+        record = np.where(
+            rows.exit[shown] >= window.start, ledger.record(rows.person[shown], as_of), record
+        )
+        # by student, school and entry date
+        order = np.lexsort((rows.entry[shown], rows.school[shown], rank[record]))
+        shown, record = shown[order], record[order]
+        person = rows.person[shown]
         known = np.where(never, first_seen, as_of - lag)
         known = np.maximum(known, first_seen)
         address = world.address_at(ledger.person, known)
-        street, unit, city, zip_ = address_lines(world, ledger.person, address, "k12")
+        home = [coded(c).map(str.title)[record] for c in
+                address_lines(world, ledger.person, address, "k12")]  # fmt: skip
         gone = (rows.exit[shown] <= as_of) & (rows.known_from[shown] <= as_of)
         columns = {
             "student_id": ids[record],
-            "district_id": district_ids[rows.school[shown]],
-            "school_id": school_ids[rows.school[shown]],
-            "school_year": year_names[rows.year[shown] - 1970],
-            "first_name": title(identity.first)[record],
-            "middle_name": title(identity.middle)[record],
-            "last_name": title(identity.last)[record],
-            "suffix": title(identity.suffix)[record],
-            "birth_date": text(identity.dob)[record],
-            "sex": np.where(no_sex, "X", identity.sex)[record],
-            "race_ethnicity": _RACE[people.race[person]],
-            "home_street": title(street)[record],
-            "home_unit": title(unit)[record],
-            "home_city": title(city)[record],
-            "home_zip": zip_[record],
-            "grade_level": _GRADES[rows.grade[shown] + 1],
-            "entry_date": text(rows.entry[shown]),
-            "entry_type": rows.entry_type[shown],
-            "exit_date": text(np.where(gone, rows.exit[shown], OPEN)),
-            "exit_type": np.where(gone, rows.exit_type[shown], ""),
+            "district_id": Coded(rows.school[shown], district_ids),
+            "school_id": Coded(rows.school[shown], school_ids),
+            "school_year": rows.year[shown],
+            "first_name": ledger.column("first", i, str.title)[record],
+            "middle_name": ledger.column("middle", i, str.title)[record],
+            "last_name": ledger.column("last", i, str.title)[record],
+            "suffix": ledger.column("suffix", i, str.title)[record],
+            "birth_date": dates(ledger.day_of_birth(i)[record]),
+            "sex": ledger.column("sex", i).where(~no_sex, "X")[record],
+            "race_ethnicity": Coded(people.race[person], _RACE),
+            "home_street": home[0],
+            "home_unit": home[1],
+            "home_city": home[2],
+            "home_zip": home[3],
+            "grade_level": Coded(rows.grade[shown] + 1, _GRADES),
+            "entry_date": dates(rows.entry[shown]),
+            "entry_type": entry_type[shown],
+            "exit_date": dates(np.where(gone, rows.exit[shown], OPEN)),
+            "exit_type": exit_type[shown].where(gone),
         }
-        order = np.lexsort((columns["entry_date"], columns["school_id"], columns["student_id"]))
-        desk.put("k12", folder, "enrollments.csv", {k: v[order] for k, v in columns.items()})
+        desk.put("k12", folder, "enrollments.csv", columns)
         desk.record("k12", columns["student_id"], person)
         month = int(month_of(np.array([as_of]))[0])
         if month % 12 + 1 not in _NO_REPORT:
-            attendance = _attendance(world, rows, shown, columns["student_id"],
-                                     columns["school_id"], month, current)  # fmt: skip
+            attendance = _attendance(
+                world, rows, shown, columns["student_id"], rank[record], school_ids, month, current
+            )
             desk.put("k12", folder, f"attendance_{folder}.csv", attendance)
         desk.put("k12", folder, "schools.csv", _schools(world, plan, school_ids, district_ids))
 
@@ -124,14 +131,20 @@ def _schools(world: World, plan: life.Schools, school_ids, district_ids) -> dict
     }
 
 
-def _attendance(world: World, rows, shown, student_id, school_id, month: int, year: int) -> dict:
-    """Days enrolled, present and absent in one month, per student and school."""
+def _attendance(
+    world: World, rows: life.Enrolments, shown: np.ndarray, student_id: Coded, rank: np.ndarray,
+    school_ids: np.ndarray, month: int, year: int,
+) -> Columns:  # fmt: skip
+    """Days enrolled, present and absent in one month, per student and school.
+
+    shown: rows of the enrolments; student_id and rank: the id of each and its place in order.
+    """
     days = life.session_days(year)
     days = days[month_of(days) == month]
-    real = rows.real[shown] & (rows.year[shown] == year)
+    real = np.flatnonzero(rows.real[shown] & (rows.year[shown] == year))
     entry, leave = rows.entry[shown][real], rows.exit[shown][real]
     enrolled = np.searchsorted(days, leave, side="right") - np.searchsorted(days, entry)
-    key = np.char.add(np.char.add(student_id[real], "|"), school_id[real])
+    key = rank[real].astype(np.int64) * len(school_ids) + rows.school[shown][real]
     keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     total = np.zeros(len(keys), dtype=np.int64)
     np.add.at(total, inverse, np.maximum(enrolled, 0))
@@ -149,14 +162,13 @@ def _attendance(world: World, rows, shown, student_id, school_id, month: int, ye
     unexcused = absent - excused - suspended
     keep = np.flatnonzero(total > 0)
     report = f"{month // 12 + 1970:04d}-{month % 12 + 1:02d}"
-    ids = [k.split("|") for k in keys[keep].tolist()]
     return {
-        "student_id": np.array([k[0] for k in ids], dtype=object),
-        "school_id": np.array([k[1] for k in ids], dtype=object),
+        "student_id": student_id[real[first[keep]]],
+        "school_id": Coded(keys[keep] % len(school_ids), school_ids),
         "report_month": np.full(len(keep), report),
-        "days_enrolled": total[keep].astype("U3"),
-        "days_present": (total - absent)[keep].astype("U3"),
-        "days_absent_excused": excused[keep].astype("U3"),
-        "days_absent_unexcused": unexcused[keep].astype("U3"),
-        "days_suspended": suspended[keep].astype("U3"),
+        "days_enrolled": total[keep],
+        "days_present": (total - absent)[keep],
+        "days_absent_excused": excused[keep],
+        "days_absent_unexcused": unexcused[keep],
+        "days_suspended": suspended[keep],
     }

@@ -25,6 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from orchestration.county.agencies import vital_layout
+from orchestration.county.columns import Coded, coded, digits, ranks
 from orchestration.county.delivery import Desk
 from orchestration.county.places import COUNTY_CODE, STATE
 from orchestration.county.population import RACES
@@ -54,7 +55,7 @@ def deliver(world: World, desk: Desk) -> None:
         folder = world.window.folder(i)
         rows, void = _registered(world, i, births)
         columns = {k: v[rows] for k, v in births["columns"].items()}
-        columns["VOID"] = np.where(void, "1", "0")
+        columns["VOID"] = Coded(void, ["0", "1"])
         desk.put("vital", folder, "births.csv", columns)
         _record(desk, births, rows)
         rows, void = _registered(world, i, deaths)
@@ -84,7 +85,7 @@ def _file_numbers(world: World, year: np.ndarray, registered: np.ndarray) -> np.
     number = np.arange(len(year)) - np.repeat(start, np.diff(np.r_[start, len(year)]))
     out = np.empty(len(year), dtype=np.int64)
     out[order] = number + 1
-    return np.char.zfill(out.astype("U6"), 6)
+    return digits(out, 6)
 
 
 def _replaced(registered: np.ndarray, share: float, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +168,6 @@ def _births(world: World) -> dict:
     number, name = _split_number(street)
     ryear, rmonth, rday = date_parts(registered)
     fileno = _file_numbers(world, parts(one.dob)[0], registered)
-    key = np.char.add(np.char.add(fileno, "-"), dyear)
     empty = np.full(n, "")
 
     def dads(values):
@@ -193,17 +193,18 @@ def _births(world: World) -> dict:
         "STNUM": number, "STNAME": name, "UNITNUM": unit, "CITYC": city, "ZIPCODE": zip_,
         "COUNTYC": np.full(n, COUNTY_CODE), "DOR_YR": ryear, "DOR_MO": rmonth, "DOR_DY": rday,
     }  # fmt: skip
-    order = np.lexsort((fileno, dyear))
+    order = np.lexsort((ranks(fileno), ranks(dyear)))
+    key = coded(np.char.add(np.char.add(fileno, "-"), dyear)[order])
     return {
-        "columns": {k: np.asarray(v)[order] for k, v in columns.items()},
+        "columns": {k: coded(v)[order] for k, v in columns.items()},
         "registered": registered[order],
         "void_from": void_from[order],
         "child": child[order],
         "fileno": fileno[order],
         "keys": {
-            "vital_child": (key[order], child[order]),
-            "vital_mother": (key[order], mother[order]),
-            "vital_father": (key[order], np.where(shown, father, -1)[order]),
+            "vital_child": (key, child[order]),
+            "vital_mother": (key, mother[order]),
+            "vital_father": (key, np.where(shown, father, -1)[order]),
         },
     }
 
@@ -248,11 +249,10 @@ def _split_designator(name: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _split_number(street: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(s.split(" ", 1) if " " in s else ["", s]) for s in street.tolist()]
-    return (
-        np.array([p[0] for p in pairs], dtype=object),
-        np.array([p[1] for p in pairs], dtype=object),
-    )
+    lines = coded(street)
+    pairs = [(s.split(" ", 1) if " " in s else ["", s]) for s in lines.values.tolist()]
+    number, name = (np.array(part, dtype=object) for part in zip(*pairs, strict=True))
+    return number[lines.codes], name[lines.codes]
 
 
 def _deaths(world: World, births: dict) -> dict:
@@ -342,11 +342,11 @@ def _deaths(world: World, births: dict) -> dict:
         "BSTATE": np.where(born_here, STATE, ""), "DOR_YR": ryear, "DOR_MO": rmonth,
         "DOR_DY": rday, "DMIDDLE": middle,
     }  # fmt: skip
-    key = np.char.add(np.char.add(fileno, "-"), dyear)
-    order = np.lexsort((fileno, dyear))
+    order = np.lexsort((ranks(fileno), ranks(dyear)))
+    key = coded(np.char.add(np.char.add(fileno, "-"), dyear)[order])
     return {
-        "columns": {k: np.asarray(v)[order] for k, v in columns.items()},
+        "columns": {k: coded(v)[order] for k, v in columns.items()},
         "registered": registered[order],
         "void_from": void_from[order],
-        "keys": {"vital_death": (key[order], who[order])},
+        "keys": {"vital_death": (key, who[order])},
     }

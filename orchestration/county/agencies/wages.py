@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.columns import Coded, coded, digits, mapped
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import work as life
 from orchestration.county.records import Habits, numbers, write_down
@@ -39,10 +40,9 @@ def deliver(world: World, desk: Desk) -> None:
         else:
             continue
         for q in due:
-            lines, keys, persons = _lines(world, typed, q)
             name = f"wages_{q // 4}Q{q % 4 + 1}.txt"
-            content = ("\n".join(lines) + "\n").encode("ascii")
-            desk.put_bytes("wages", window.folder(i), name, content, rows=len(lines))
+            fields, keys, persons = _lines(world, typed, q)
+            desk.put_fixed("wages", window.folder(i), name, fields)
             desk.record("wages", keys, persons)
 
 
@@ -65,32 +65,25 @@ def _recorded(world: World) -> dict:
     source = np.where(stale & (world.people.renamed[who] > began[first_job]),
                       np.arange(len(jobs)), source)  # fmt: skip
     one = one.take(source)
-    first = np.array([_plain(v)[:15] for v in one.first.tolist()], dtype=object)
-    middle = np.array([v[:1] for v in one.middle.tolist()], dtype=object)
-    last = np.array([_plain(v)[:20].strip() for v in one.last.tolist()], dtype=object)
-    ssn = np.array([v.zfill(9) for v in one.ssn.tolist()], dtype=object)
-    key = np.array(
-        [f"{s}|{f}|{m}|{n}" for s, f, m, n in zip(ssn, first, middle, last, strict=True)],
-        dtype=object,
-    )
+    first = coded(mapped(one.first, lambda v: _plain(v)[:15]))
+    middle = coded(mapped(one.middle, lambda v: v[:1]))
+    last = coded(mapped(one.last, lambda v: _plain(v)[:20].strip()))
+    ssn = mapped(one.ssn, lambda v: v.zfill(9))
+    key = coded(_keys(ssn, first, middle, last))
     # one key must not stand for two persons: such a worker gives the right number
-    _, inverse = np.unique(key.astype("U60"), return_inverse=True)
-    lowest = np.full(inverse.max() + 1, 10**9)
-    np.minimum.at(lowest, inverse, who)
-    clash = lowest[inverse] != who
+    lowest = np.full(len(key.values), len(world.people))
+    np.minimum.at(lowest, key.codes, who)
+    clash = lowest[key.codes] != who
     ssn[clash] = world.people.ssn[who[clash]]
-    key[clash] = [
-        f"{s}|{f}|{m}|{n}"
-        for s, f, m, n in zip(ssn[clash], first[clash], middle[clash], last[clash], strict=True)
-    ]
+    key = coded(_keys(ssn, first, middle, last))
     rng = world.stream("employers")
     n = rows.employers
-    account = np.char.zfill(numbers(world, "employer", n, 10**5, 10**8), 10)
-    ein = np.char.zfill(numbers(world, "ein", n, 10**8, 10**9), 9)
+    account = numbers(world, "employer", n, 10**5, 10**8).astype(np.int64)
+    ein = digits(numbers(world, "ein", n, 10**8, 10**9), 9)
     ein = np.where(rng.random(n) < 0.03, "000000000", ein)
     units = np.where(rng.random(n) < 0.12, rng.integers(2, 6, n), 1)
     return {
-        "jobs": jobs, "first": first, "middle": middle, "last": last, "ssn": ssn, "key": key,
+        "jobs": jobs, "first": first, "middle": middle, "last": last, "ssn": coded(ssn), "key": key,
         "account": account, "ein": ein, "units": units,
     }  # fmt: skip
 
@@ -99,7 +92,18 @@ def _plain(name: str) -> str:
     return name.replace("'", "")
 
 
-def _lines(world: World, typed: dict, quarter: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _keys(*columns: np.ndarray | Coded) -> np.ndarray:
+    """What identifies a worker in the file: number and name, with a bar between the fields."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = [pa.array(np.asarray(c), type=pa.string()) for c in columns]
+    joined = pc.binary_join_element_wise(*texts, "|")
+    return joined.to_numpy(zero_copy_only=False)
+
+
+def _lines(world: World, typed: dict, quarter: int) -> tuple[list, Coded, np.ndarray]:
+    """The fields of the lines of a quarter, and whose each line is."""
     rows: life.Work = world.lives["work"]
     pick = np.flatnonzero(rows.quarter == quarter)
     rng = world.stream(f"wage lines {quarter}")
@@ -120,14 +124,11 @@ def _lines(world: World, typed: dict, quarter: int) -> tuple[list[str], np.ndarr
     person = np.concatenate([person, person[split]])
     order = np.lexsort((wage, unit, job, typed["account"][employer]))
     job, employer, unit, wage, person = (x[order] for x in (job, employer, unit, wage, person))
-    tail = f"{quarter // 4}{quarter % 4 + 1}"
-    lines = [
-        f"{s:9}{f:15}{m:1}{n:20}{_STATE_CODE}{a}{u:05d}{e}{tail}{w:010d}"
-        for s, f, m, n, a, u, e, w in zip(
-            typed["ssn"][job].tolist(), typed["first"][job].tolist(),
-            typed["middle"][job].tolist(), typed["last"][job].tolist(),
-            typed["account"][employer].tolist(), unit.tolist(),
-            typed["ein"][employer].tolist(), wage.tolist(), strict=True,
-        )
+    account = Coded(employer, digits(typed["account"], 10))
+    fields = [
+        (typed["ssn"][job], 9), (typed["first"][job], 15), (typed["middle"][job], 1),
+        (typed["last"][job], 20), (_STATE_CODE, 2), (account, 10),
+        (digits(unit, 5), 5), (Coded(employer, typed["ein"]), 9),
+        (f"{quarter // 4}{quarter % 4 + 1}", 5), (digits(wage, 10), 10),
     ]  # fmt: skip
-    return lines, typed["key"][job], person
+    return fields, typed["key"][job], person
