@@ -290,8 +290,10 @@ def reissued(
     room takes the id of one that was last used `gap` steps or more before; no id goes to more
     than two. The truth then names the id twice, the first owner first.
     """
+    if not len(first):
+        return np.asarray(ids)
     order = np.argsort(first, kind="stable")
-    takers = order[first[order] >= first.min(initial=0) + gap]
+    takers = order[first[order] >= first[order[0]] + gap]
     takers = takers[rng.random(len(takers)) < share]
     givers = rng.permutation(np.setdiff1d(np.arange(len(ids)), takers))
     givers = givers[np.argsort(last[givers], kind="stable")]
