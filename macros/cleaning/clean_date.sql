@@ -69,6 +69,12 @@
             "substr(" ~ column ~ ", 5, 2)",
             "substr(" ~ column ~ ", 7, 2)",
         ]) }}
+    {%- elif layout == 'mmddyyyy' -%}
+        {{ return([
+            "substr(" ~ column ~ ", 5, 4)",
+            "substr(" ~ column ~ ", 1, 2)",
+            "substr(" ~ column ~ ", 3, 2)",
+        ]) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("clean_date knows no layout " ~ layout) }}
     {%- endif -%}
@@ -82,6 +88,7 @@
         'yyyy-mm-dd': '^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$',
         'mm/dd/yyyy': '^[0-9]{2}/[0-9]{2}/[0-9]{4}$',
         'yyyymmdd': '^[0-9]{8}$',
+        'mmddyyyy': '^[0-9]{8}$',
     } -%}
     {%- set parts = date_parts_of(column, layout) -%}
     case

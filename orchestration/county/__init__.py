@@ -61,7 +61,14 @@ def generate(
 
     from orchestration.county import agencies, faults, timeline, truth, world
     from orchestration.county.delivery import Desk
-    from orchestration.county.lives import assistance, custody, homelessness, school, work
+    from orchestration.county.lives import (
+        assistance,
+        child_welfare,
+        custody,
+        homelessness,
+        school,
+        work,
+    )
 
     window = timeline.window(start, months)
     say("people, families and homes")
@@ -73,12 +80,14 @@ def generate(
     lives["work"] = work.history(county)
     lives["homelessness"] = homelessness.history(county)
     lives["custody"] = custody.history(county)
+    lives["child_welfare"] = child_welfare.history(county)
     spells = [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),
         work.spells(county, lives["work"]),
         homelessness.spells(lives["homelessness"]),
         custody.spells(lives["custody"]),
+        child_welfare.spells(lives["child_welfare"]),
     ]
     _clear(out)
     desk = Desk(out)

@@ -62,6 +62,7 @@ _ORDER = {
     "iso": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
     "us": (5, 6, 4, 8, 9, 4, 0, 1, 2, 3),
     "compact": (0, 1, 2, 3, 5, 6, 8, 9),
+    "mmddyyyy": (5, 6, 8, 9, 0, 1, 2, 3),
 }
 # days of which each layout keeps a table: 1850-01-01 to 2199-12-31
 _TABLE_FROM, _TABLE_TO = -43_829, 84_006
@@ -88,7 +89,8 @@ def _code(days: np.ndarray) -> np.ndarray:
 
 
 def text(days: np.ndarray, layout: str = "iso") -> np.ndarray:
-    """Dates as text: iso YYYY-MM-DD, us MM/DD/YYYY, compact YYYYMMDD; OPEN becomes empty.
+    """Dates as text: iso YYYY-MM-DD, us MM/DD/YYYY, compact YYYYMMDD, mmddyyyy;
+    OPEN becomes empty.
 
     Raises ValueError for days outside of 1850 to 2199 that are not OPEN.
     """

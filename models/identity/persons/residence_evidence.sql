@@ -30,6 +30,12 @@ bookings as (
 
 ),
 
+protection_clients as (
+
+    select * from {{ ref('stg_child_welfare__clients') }}
+
+),
+
 addresses as (
 
     select * from {{ ref('int_identity__addresses_standardised') }}
@@ -111,6 +117,15 @@ dated as (
         zip,
         cast(booked_at as date) as evidence_date
     from bookings
+    union all
+    select
+        'child_welfare' as source_system,
+        source_client_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        last_contact_date as evidence_date
+    from protection_clients
 
 ),
 

@@ -48,6 +48,12 @@ children as (
 
 ),
 
+protection_clients as (
+
+    select * from {{ ref('stg_child_welfare__clients') }}
+
+),
+
 code_map as (
 
     select * from {{ ref('ref_race_ethnicity_map') }}
@@ -90,6 +96,13 @@ coded as (
         source_jacket_id as source_person_key,
         race_code as source_code
     from bookings
+    union all
+    select distinct
+        'child_welfare' as source_system,
+        'child_welfare' as agency,
+        source_client_id as source_person_key,
+        race_code as source_code
+    from protection_clients
 
 ),
 

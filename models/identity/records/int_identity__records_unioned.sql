@@ -36,6 +36,12 @@ jail as (
 
 ),
 
+child_welfare as (
+
+    select * from {{ ref('int_identity__child_welfare_records') }}
+
+),
+
 tanf_acf as (
 
     select * from {{ ref('int_identity__tanf_acf_records') }}
@@ -55,6 +61,8 @@ unioned as (
     select * from hmis
     union all
     select * from jail
+    union all
+    select * from child_welfare
     union all
     select * from tanf_acf
 

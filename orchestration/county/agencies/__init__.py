@@ -8,7 +8,17 @@ Add here: another agency, one module and one line in ALL. Keep out: what truly h
 
 from __future__ import annotations
 
-from orchestration.county.agencies import benefits, gis, hmis, jail, k12, tanf_acf, vital, wages
+from orchestration.county.agencies import (
+    benefits,
+    child_welfare,
+    gis,
+    hmis,
+    jail,
+    k12,
+    tanf_acf,
+    vital,
+    wages,
+)
 
 ALL = {
     "vital": vital.deliver,
@@ -19,4 +29,5 @@ ALL = {
     "jail": jail.deliver,
     "gis": gis.deliver,
     "tanf_acf": tanf_acf.deliver,
+    "child_welfare": child_welfare.deliver,
 }
