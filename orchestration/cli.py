@@ -7,24 +7,21 @@ error. Add here: a command and its words. Keep out: work; every command is a lib
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from orchestration import settings as settings_module
+from orchestration.cli_linkage import linkage
+from orchestration.cli_shared import AS_JSON, DIRECTORY
+from orchestration.cli_shared import print_json as _print_json
+from orchestration.cli_shared import progress as _progress
+from orchestration.cli_shared import settings as _settings
 from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
-
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
 class _Group(click.Group):
@@ -57,45 +54,6 @@ def main() -> None:
     Example:
       lifecourse run --deliveries /data/from-agencies
     """
-
-
-def _settings() -> Settings:
-    return settings_module.load()
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, default=str))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """A spinner with the newest line on a terminal; plain milestones elsewhere.
-
-    Yields `echo`, which prints a milestone that stays.
-    """
-    from orchestration import progress
-
-    started = time.monotonic()
-
-    def milestone(text: str) -> None:
-        stamp = "" if text.startswith(" ") else f"{time.monotonic() - started:5.0f} s  "
-        click.echo(f"{stamp or ' ' * 9}{text}", err=True)
-
-    if not sys.stderr.isatty():
-        with progress.listening(lambda text, stage: milestone(f"{text} ...") if stage else None):
-            yield milestone
-        return
-
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    with console.status("") as status, progress.listening(lambda text, _: status.update(text)):
-
-        def printed(text: str) -> None:
-            stamp = " " * 9 if text.startswith(" ") else f"{time.monotonic() - started:5.0f} s  "
-            console.print(f"{stamp}{text}", markup=False, soft_wrap=True)
-
-        yield printed
 
 
 # --- the warehouse ---------------------------------------------------------------------
@@ -404,73 +362,7 @@ def new_source(agency: str, file: str, sample: Path, layout: Path | None) -> Non
 # --- linkage and the county ------------------------------------------------------------
 
 
-@main.group()
-def linkage() -> None:
-    """Score or train the linkage."""
-
-
-@linkage.command()
-@click.option("--truth", type=DIRECTORY, required=True, help="Folder with the truth files.")
-@AS_JSON
-def score(truth: Path, as_json: bool) -> None:
-    """Pairwise precision, recall and F1 of the person ids against a truth.
-
-    \b
-    Example:
-      lifecourse linkage score --truth .lifecourse/demo/truth
-    """
-    from orchestration import linkage as library
-
-    facts = library.score(_settings(), truth)
-    if as_json:
-        _print_json(facts)
-        return
-    for name in ("precision", "recall", "f1"):
-        click.echo(f"{name:10} {facts[name]:.4f}")
-    click.echo(
-        f"of {facts['true_pairs']:,} true pairs among {facts['n_records']:,} source records; "
-        f"{facts['not_in_crosswalk']:,} records of the truth never reached linkage"
-    )
-
-
-@linkage.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
-@click.option("--trained-on", default="the records in the warehouse", help="For the model card.")
-@click.option("--seed", default=1, show_default=True)
-@click.option(
-    "--truth",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A truth file to learn from; without it, nothing but the records is used.",
-)
-def train(out: Path, trained_on: str, seed: int, truth: Path | None) -> None:
-    """Estimate a linkage model from the records in the warehouse.
-
-    \b
-    Example:
-      lifecourse linkage train --out my_model.json --trained-on "county A, 2025"
-    """
-    from orchestration import linkage as library
-    from orchestration.progress import say
-
-    with _progress():
-        library.train(_settings(), out, trained_on=trained_on, seed=seed, truth=truth, progress=say)
-    click.echo(f"wrote {out}")
-
-
-@linkage.command()
-@click.option("--out", type=DIRECTORY, required=True, help="Folder for the page and the JSON.")
-@click.option("--truth", type=DIRECTORY, help="Folder with the truth files, for a demo.")
-def report(out: Path, truth: Path | None) -> None:
-    """Write the quality report of the last linkage run; counts under 11 are not shown.
-
-    \b
-    Example:
-      lifecourse linkage report --out report/
-    """
-    from orchestration import linkage as library
-
-    library.report(_settings(), out, truth_dir=truth)
-    click.echo(f"wrote {out / 'linkage_report.html'}")
+main.add_command(linkage)
 
 
 @main.group()

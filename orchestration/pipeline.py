@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from orchestration import dbt, landing, server, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.intake import FileSet, file_sets
+from orchestration.linkage import overrides, schema
 from orchestration.progress import say
 from orchestration.settings import Settings
 
@@ -241,9 +242,10 @@ def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | No
     if not current:
         return None
     digest = hashlib.sha256(",".join(map(str, current)).encode())
+    # A decision that expired today asks for a build as one that was made today does.
     if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
-        for row in connection.execute("select * from linkage.override order by 1"):
-            digest.update(repr(row).encode())
+        schema.ensure(connection)
+        digest.update(repr(overrides.read(connection).to_pylist()).encode())
     files = [
         *dbt.project_files(settings),
         *(

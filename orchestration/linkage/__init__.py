@@ -13,11 +13,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from orchestration.linkage.linking import LinkageReport
+    from orchestration.linkage.store import Key
     from orchestration.settings import Settings
 
-__all__ = ["decide", "explain", "link", "report", "review_queue", "score", "train"]
+__all__ = [
+    "approve",
+    "decide",
+    "decisions",
+    "explain",
+    "keys_of",
+    "link",
+    "preview",
+    "report",
+    "review_queue",
+    "score",
+    "train",
+    "withdraw",
+]
 
 
 def link(
@@ -56,11 +71,23 @@ def train(
     )
 
 
-def explain(settings: Settings, person_id: int) -> dict:
+def explain(settings: Settings, person_id: int, *, identified: bool = False) -> dict:
     """A person's records and links as sums of log-odds; see explaining.explain."""
     from orchestration.linkage import explaining
 
-    return explaining.explain(settings, person_id)
+    return explaining.explain(settings, person_id, identified=identified)
+
+
+def preview(
+    settings: Settings,
+    progress: Callable[[str], None] | None = None,
+    *,
+    supposed: tuple[str, Key, Key] | None = None,
+) -> list[dict]:
+    """Merges, splits and moves of the next run, with their spells; see previewing.preview."""
+    from orchestration.linkage import previewing
+
+    return previewing.preview(settings, progress, supposed=supposed)
 
 
 def review_queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:
@@ -70,22 +97,58 @@ def review_queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:
     return review.queue(settings, limit=limit)
 
 
+def keys_of(settings: Settings, *record_numbers: int) -> list[Key]:
+    """The source keys behind record numbers; see deciding.keys_of."""
+    from orchestration.linkage import deciding
+
+    return deciding.keys_of(settings, *record_numbers)
+
+
 def decide(
     settings: Settings,
     kind: str,
-    left: tuple[str, str],
-    right: tuple[str, str],
+    left: Key,
+    right: Key,
     *,
     reason: str,
     steward: str,
     approved_by: str | None = None,
-) -> int:
-    """Record a steward's decision about two source records; see review.decide."""
-    from orchestration.linkage import review
+    expires_on: date | None = None,
+) -> dict:
+    """Record a steward's decision about two source records; see deciding.decide."""
+    from orchestration.linkage import deciding
 
-    return review.decide(
-        settings, kind, left, right, reason=reason, steward=steward, approved_by=approved_by
+    return deciding.decide(
+        settings,
+        kind,
+        left,
+        right,
+        reason=reason,
+        steward=steward,
+        approved_by=approved_by,
+        expires_on=expires_on,
     )
+
+
+def decisions(settings: Settings) -> list[dict]:
+    """Every decision and its state; see deciding.decisions."""
+    from orchestration.linkage import deciding
+
+    return deciding.decisions(settings)
+
+
+def approve(settings: Settings, override_id: int, *, approver: str) -> None:
+    """A second person agrees to a decision; see deciding.approve."""
+    from orchestration.linkage import deciding
+
+    deciding.approve(settings, override_id, approver=approver)
+
+
+def withdraw(settings: Settings, override_id: int, *, steward: str, reason: str) -> None:
+    """Take a decision back; see deciding.withdraw."""
+    from orchestration.linkage import deciding
+
+    deciding.withdraw(settings, override_id, steward=steward, reason=reason)
 
 
 def report(settings: Settings, out: Path, *, truth_dir: Path | None = None) -> dict:

@@ -20,13 +20,19 @@ _KEY = ("left_source_system", "left_source_person_key", "right_source_system",
         "right_source_person_key")  # fmt: skip
 
 
+# SQL over linkage.override: the decision is obeyed.
+IN_FORCE = (
+    "withdrawn_at is null and (expires_on is null or expires_on >= current_date)"
+    " and (approved_by is not null or not needs_approval)"
+)
+
+
 def read(connection: psycopg.Connection) -> pyarrow.Table:
     """Decisions in force: override_id, kind (must_link, cannot_link) and the two source keys."""
     return _decisions(
         connection.execute(
             f"select override_id, kind, {', '.join(_KEY)} from linkage.override"
-            " where withdrawn_at is null and (expires_on is null or expires_on >= current_date)"
-            " order by override_id"
+            f" where {IN_FORCE} order by override_id"
         ).fetchall()
     )
 
@@ -51,11 +57,21 @@ def _decisions(rows: list[tuple]) -> pyarrow.Table:
     )
 
 
-def concerned(connection: psycopg.Connection) -> set[tuple[str, str]]:
-    """Every source key of any decision, also withdrawn ones: a run looks at them afresh."""
+def supposing(
+    decisions: pyarrow.Table, kind: str, left: tuple[str, str], right: tuple[str, str]
+) -> pyarrow.Table:
+    """The decisions and one more, as number 0, that nobody has made yet."""
+    import pyarrow
+
+    return pyarrow.concat_tables([decisions, _decisions([(0, kind, *left, *right)])])
+
+
+def keys_of(connection: psycopg.Connection, override_ids: list[int]) -> set[tuple[str, str]]:
+    """The source keys these decisions are about."""
     found: set[tuple[str, str]] = set()
     for left_system, left_key, right_system, right_key in connection.execute(
-        f"select {', '.join(_KEY)} from linkage.override"
+        f"select {', '.join(_KEY)} from linkage.override where override_id = any(%s)",
+        [override_ids],
     ):
         found |= {(left_system, left_key), (right_system, right_key)}
     return found

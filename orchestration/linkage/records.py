@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SOURCE = "identity.identity_record"
 
-# Everything linkage knows about a record. first_load_id and last_load_id are read but are no
-# part of the fingerprint: a re-delivered snapshot moves them without moving anybody.
+# Everything linkage knows about a record. last_load_id is read beside it but is no part of its
+# id: a re-delivered snapshot moves it without moving anybody.
 IDENTITY_COLUMNS = (
     "identity_record_id",
     "source_system",
@@ -72,15 +72,14 @@ MAX_NAMES_PER_SSN = 8
 
 
 def fingerprint(connection: psycopg.Connection) -> str:
-    """One short text that changes when any compared field of any record changes.
+    """One short text that changes when any compared field of any record changes: an identity
+    record's id is a hash of its fields.
 
     Raises LifecourseError when the identity layer is not built.
     """
-    _demand_source(connection)
-    fields = ", ".join(f"r.{column}" for column in IDENTITY_COLUMNS)
+    demand_source(connection)
     count, total = connection.execute(
-        f"select count(*), coalesce(sum(hashtextextended(row({fields})::text, 0)), 0)"
-        f" from {SOURCE} as r"
+        f"select count(*), coalesce(sum(hashtextextended(identity_record_id, 0)), 0) from {SOURCE}"
     ).fetchone()
     return f"{count}:{total}"
 
@@ -90,19 +89,22 @@ def newest_load(connection: psycopg.Connection) -> int:
     return connection.execute(f"select coalesce(max(last_load_id), 0) from {SOURCE}").fetchone()[0]
 
 
-def read(connection: psycopg.Connection) -> pyarrow.Table:
-    """Every record, in a fixed order, with its row number as `rid`. All fields text but rid."""
+def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table:
+    """Every record, in a fixed order, with its row number as `rid`. All fields text but rid.
+
+    only: SQL over the columns of identity_record, when not every record is wanted.
+    """
     import numpy
     import pyarrow
     from pyarrow import csv
 
-    _demand_source(connection)
+    demand_source(connection)
     # spelled out, because a server may write dates in another style
     fields = ", ".join(COLUMNS).replace(
         "birth_date,", "to_char(birth_date, 'YYYY-MM-DD') as birth_date,", 1
     )
     query = (
-        f"copy (select {fields} from {SOURCE}"
+        f"copy (select {fields} from {SOURCE} where {only}"
         ' order by source_system collate "C", source_person_key collate "C",'
         ' identity_record_id collate "C") to stdout (format csv, header)'
     )
@@ -224,7 +226,8 @@ def _nicknames_sql() -> str:
     return f"select * from (values {rows}) as t (name, forms)"
 
 
-def _demand_source(connection: psycopg.Connection) -> None:
+def demand_source(connection: psycopg.Connection) -> None:
+    """Raises LifecourseError when the identity layer is not built."""
     if connection.execute("select to_regclass(%s)", [SOURCE]).fetchone()[0] is None:
         raise LifecourseError(
             f"Linkage found no table {SOURCE}; build the identity layer first "

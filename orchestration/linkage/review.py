@@ -1,7 +1,8 @@
 """What a steward should look at: doubtful pairs and persons that hang together by one link.
 
-Read from the evidence of the last run; a decision goes to linkage.override and every later run
-obeys it. Add here: a reason to look at a link. Keep out: what a decision does (overrides.py).
+Found anew by every run from its evidence and kept in linkage.review_queue until a decision or a
+later run closes it. Add here: a reason to look at a link. Keep out: what stewards decide
+(deciding.py) and what a decision does (overrides.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.errors import LifecourseError, UsageError
+from orchestration.linkage import schema
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,141 +24,176 @@ CLOSE_CALL = 3.0
 # Each side of a bridge holds this many groups of records or more; a link to a single group is
 # an ordinary link.
 LEAST_SIDE = 2
-KINDS = ("must_link", "cannot_link")
-
-_SIDES = "left_source_system, left_source_person_key, right_source_system, right_source_person_key"
-_EDGE = f"{_SIDES}, edge.match_weight, evidence, decision, doubt"
 
 
 def queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:
-    """Links that wait for a steward, most doubtful first.
+    """Links that wait for a steward: bridges, then pairs, most doubtful first.
 
-    Each: kind ('pair' or 'bridge'), reason, person_ids (one, or two that might be one), left
-    and right (source_system, source_person_key), match_weight (log2 odds), evidence (what each
-    comparison adds to it), doubt. A bridge also has `records`: how many groups of records hang
-    on either side. Pairs with a decision in force are left out. Holds source keys, which for
-    wages are numbers and names: for stewards only.
+    Each: item_id, kind ('pair' or 'bridge'), reason, person_ids (one, or two that might be
+    one), left and right (record_number, source_system, source_person_key), match_weight (log2
+    odds), evidence (what each comparison adds to it). A bridge also has `side_sizes`: how many
+    groups of records hang on either side. Holds source keys, which for wages are numbers and
+    names: for stewards only.
 
     Raises LifecourseError before the first run.
     """
+    from psycopg.rows import dict_row
+
     with warehouse.connect(settings) as connection:
-        if not connection.execute("select to_regclass('linkage.edge')").fetchone()[0]:
-            raise LifecourseError("Nothing is linked yet; run the pipeline first (lifecourse run).")
-        found = [*_bridges(connection), *_pairs(connection)]
-    return found if limit is None else found[:limit]
-
-
-def decide(
-    settings: Settings,
-    kind: str,
-    left: tuple[str, str],
-    right: tuple[str, str],
-    *,
-    reason: str,
-    steward: str,
-    approved_by: str | None = None,
-) -> int:
-    """Record that two source records are one person (must_link) or are not (cannot_link).
-
-    The next run obeys it. Returns the override_id. Raises UsageError for another kind, an
-    empty reason or steward, one record twice, or a record that no run has linked.
-    """
-    if kind not in KINDS:
-        raise UsageError(f"A decision is one of {', '.join(KINDS)}.")
-    if not reason.strip() or not steward.strip():
-        raise UsageError("A decision needs a reason and a steward.")
-    if tuple(left) == tuple(right):
-        raise UsageError("A decision needs two different records.")
-    with warehouse.connect(settings) as connection:
-        known = connection.execute(
-            "select count(*) from linkage.crosswalk where closed_run_id is null"
-            " and (source_system, source_person_key) in ((%s, %s), (%s, %s))",
-            [*left, *right],
-        ).fetchone()[0]
-        if known != 2:
-            raise UsageError(
-                "One of the two records carries no person id now; take both from the review queue."
+        schema.demand_run(connection)
+        rows = (
+            connection.cursor(row_factory=dict_row)
+            .execute(
+                """
+                select
+                    item_id, kind, queue.reason, person_ids, match_weight, evidence, side_sizes,
+                    l.record_number as left_number, l.source_system as left_system,
+                    l.source_person_key as left_key,
+                    r.record_number as right_number, r.source_system as right_system,
+                    r.source_person_key as right_key
+                from linkage.review_queue as queue
+                join linkage.source_record as l on l.record_number = left_record
+                join linkage.source_record as r on r.record_number = right_record
+                where closed_run_id is null and override_id is null
+                order by kind, abs(match_weight), left_record, right_record
+                limit %s
+                """,
+                [limit],
             )
-        return connection.execute(
-            "insert into linkage.override (kind, left_source_system, left_source_person_key,"
-            " right_source_system, right_source_person_key, reason, steward, approved_by)"
-            " values (%s, %s, %s, %s, %s, %s, %s, %s) returning override_id",
-            [kind, *left, *right, reason, steward, approved_by],
-        ).fetchone()[0]
-
-
-def _pairs(connection: psycopg.Connection) -> list[dict]:
-    rows = connection.execute(
-        f"""
-        select {_EDGE}, l.person_id, r.person_id
-        from linkage.edge
-        join linkage.crosswalk as l on l.closed_run_id is null
-            and l.source_system = left_source_system
-            and l.source_person_key = left_source_person_key
-        join linkage.crosswalk as r on r.closed_run_id is null
-            and r.source_system = right_source_system
-            and r.source_person_key = right_source_person_key
-        where decision <> 'vetoed' and not {_decided("edge")}
-            and (
-                abs(edge.match_weight) <= {CLOSE_CALL}
-                or (decision = 'not linked' and edge.match_weight > {CLOSE_CALL})
-            )
-        order by abs(edge.match_weight), {_SIDES}
-        """
-    ).fetchall()
-    return [_item("pair", _reason(row), sorted({row[8], row[9]}), row) for row in rows]
-
-
-def _reason(row: tuple) -> str:
-    weight, decision, doubt = row[4], row[6], row[7]
-    if decision == "linked":
-        return "linked on little evidence"
-    if doubt:
-        return f"not linked for a doubt ({doubt})"
-    if weight > CLOSE_CALL:
-        return "not linked because of the records around it"
-    return "not linked by little"
-
-
-def _decided(edge: str) -> str:
-    """SQL: a decision about this very pair is in force."""
-    one, other = "left", "right"
-    sides = " or ".join(
-        " and ".join(
-            f"override.{a}_{field} = {edge}.{b}_{field}"
-            for a, b in ((one, first), (other, second))
-            for field in ("source_system", "source_person_key")
+            .fetchall()
         )
-        for first, second in ((one, other), (other, one))
+    for row in rows:
+        for side in ("left", "right"):
+            row[side] = tuple(row.pop(f"{side}_{part}") for part in ("number", "system", "key"))
+    return rows
+
+
+def refresh(connection: psycopg.Connection, run_id: int) -> None:
+    """Bring the queue in line with the evidence that run `run_id` left."""
+    connection.execute(
+        "create temporary table doubtful (kind text, left_record integer, right_record integer,"
+        " person_ids bigint[], reason text, match_weight double precision, evidence jsonb,"
+        " side_sizes integer[]) on commit drop"
     )
-    return (
-        "exists (select from linkage.override where withdrawn_at is null"
-        f" and (expires_on is null or expires_on >= current_date) and ({sides}))"
+    connection.execute(_PAIRS)
+    _bridges(connection)
+    same = (
+        "doubtful.kind = queue.kind and doubtful.left_record = queue.left_record"
+        " and doubtful.right_record = queue.right_record"
+    )
+    is_open = "queue.closed_run_id is null and queue.override_id is null"
+    connection.execute(
+        "update linkage.review_queue as queue set closed_run_id = %s"
+        f" where {is_open} and not exists (select from doubtful where {same})",
+        [run_id],
+    )
+    connection.execute(
+        "update linkage.review_queue as queue set person_ids = doubtful.person_ids,"
+        " reason = doubtful.reason, match_weight = doubtful.match_weight,"
+        " evidence = doubtful.evidence, side_sizes = doubtful.side_sizes"
+        f" from doubtful where {is_open} and {same}"
+    )
+    connection.execute(
+        "insert into linkage.review_queue (kind, left_record, right_record, person_ids, reason,"
+        " match_weight, evidence, side_sizes, opened_run_id)"
+        " select kind, left_record, right_record, person_ids, reason, match_weight, evidence,"
+        " side_sizes, %s from doubtful where not exists"
+        f" (select from linkage.review_queue as queue where {is_open} and {same})"
+        " order by kind, abs(match_weight), left_record, right_record",
+        [run_id],
     )
 
 
-def _bridges(connection: psycopg.Connection) -> list[dict]:
-    """Links without which a person would fall into two groups of several records each."""
+# An edge with the first record and the person of either node; pairs that a steward has decided
+# about, or is about to with a second person, are not doubtful any more.
+_EDGES = """
+    with held as (
+        select node.node_id, node.first_record, crosswalk.person_id
+        from linkage.node
+        join linkage.source_record on source_record.record_number = node.first_record
+        join linkage.crosswalk using (source_system, source_person_key)
+        where crosswalk.closed_run_id is null
+    ),
+    decided as (
+        select least(l.node_id, r.node_id) as left_node, greatest(l.node_id, r.node_id)
+            as right_node
+        from linkage.override
+        join linkage.source_record as ls on ls.source_system = left_source_system
+            and ls.source_person_key = left_source_person_key
+        join linkage.source_record as rs on rs.source_system = right_source_system
+            and rs.source_person_key = right_source_person_key
+        join linkage.variant as l on l.record_number = ls.record_number
+        join linkage.variant as r on r.record_number = rs.record_number
+        where withdrawn_at is null and (expires_on is null or expires_on >= current_date)
+    ),
+    judged as (
+        select
+            least(l.first_record, r.first_record) as left_record,
+            greatest(l.first_record, r.first_record) as right_record,
+            l.person_id as left_person, r.person_id as right_person,
+            match_weight, evidence, decision, doubt
+        from linkage.edge
+        join held as l on l.node_id = left_node
+        join held as r on r.node_id = right_node
+        where l.first_record <> r.first_record
+            and not exists (
+                select from decided where decided.left_node = edge.left_node
+                and decided.right_node = edge.right_node
+            )
+    )
+"""
+_PAIRS = f"""
+insert into doubtful
+{_EDGES}
+select distinct on (left_record, right_record)
+    'pair', left_record, right_record,
+    case when left_person = right_person then array[left_person]
+        else array[least(left_person, right_person), greatest(left_person, right_person)] end,
+    case
+        when decision = 'linked' then 'linked on little evidence'
+        when doubt is not null then 'not linked for a doubt (' || doubt || ')'
+        when match_weight > {CLOSE_CALL} then 'not linked because of the records around it'
+        else 'not linked by little'
+    end,
+    match_weight, evidence, null
+from judged
+where decision <> 'vetoed' and (
+    abs(match_weight) <= {CLOSE_CALL}
+    or (decision = 'not linked' and match_weight > {CLOSE_CALL})
+)
+order by left_record, right_record, match_weight desc
+"""
+
+
+def _bridges(connection: psycopg.Connection) -> None:
+    """Add the links without which a person would fall into two groups of several records."""
     links: dict[int, list[tuple]] = defaultdict(list)
-    for row in connection.execute(
-        f"select {_EDGE}, person_id from linkage.edge join linkage.crosswalk"
-        " on closed_run_id is null and source_system = left_source_system"
-        " and source_person_key = left_source_person_key"
-        f" where decision = 'linked' and edge.match_weight >= 0 and not {_decided('edge')}"
-        f" order by {_SIDES}"
+    # every side needs LEAST_SIDE vertices, which need an edge each
+    for person, *row in connection.execute(
+        f"""
+        {_EDGES},
+        linked as (
+            select * from judged where decision = 'linked' and match_weight >= 0
+        ),
+        large as (
+            select left_person from linked group by left_person
+            having count(*) >= {2 * LEAST_SIDE - 1}
+        )
+        select left_person, left_record, right_record, match_weight, evidence::text
+        from linked join large using (left_person)
+        order by left_person, left_record, right_record, match_weight desc
+        """
     ):
-        links[row[8]].append(row)
-    found = []
-    for person, rows in links.items():
-        # every side needs LEAST_SIDE vertices, which need an edge each
-        if len(rows) < 2 * LEAST_SIDE - 1:
-            continue
-        edges = [((row[0], row[1]), (row[2], row[3])) for row in rows]
-        for at, sides in bridges(edges):
-            if min(sides) >= LEAST_SIDE:
-                item = _item("bridge", "the only link between two groups", [person], rows[at])
-                found.append({**item, "records": sides})
-    return sorted(found, key=lambda item: (item["match_weight"], item["left"], item["right"]))
+        links[person].append(row)
+    with connection.cursor().copy("copy doubtful from stdin") as copy:
+        for person, rows in links.items():
+            for at, sides in bridges([(row[0], row[1]) for row in rows]):
+                if min(sides) >= LEAST_SIDE:
+                    left, right, weight, evidence = rows[at]
+                    reason = "the only link between two groups"
+                    copy.write_row(
+                        ("bridge", left, right, [person], reason, weight, evidence, list(sides))
+                    )
 
 
 def bridges(edges: list[tuple]) -> list[tuple[int, tuple[int, int]]]:
@@ -202,16 +238,3 @@ def bridges(edges: list[tuple]) -> list[tuple[int, tuple[int, int]]]:
                         found.append((came_by, below[vertex], root))
         total[root] = len(seen)
     return sorted((number, (side, total[root] - side)) for number, side, root in found)
-
-
-def _item(kind: str, reason: str, person_ids: list[int], row: tuple) -> dict:
-    return {
-        "kind": kind,
-        "reason": reason,
-        "person_ids": person_ids,
-        "left": (row[0], row[1]),
-        "right": (row[2], row[3]),
-        "match_weight": row[4],
-        "evidence": row[5],
-        "doubt": row[7],
-    }

@@ -1,6 +1,6 @@
-"""Schema `linkage` in the warehouse: what is kept, and the one transaction that writes it.
+"""What the last run left in schema `linkage`, and the one transaction that writes the next.
 
-Add here: a table or column linkage keeps. Keep out: decisions.
+Add here: a read or a write of a run. Keep out: tables (schema.py), decisions about anybody.
 """
 
 from __future__ import annotations
@@ -15,120 +15,8 @@ if TYPE_CHECKING:
     import pyarrow
 
     from orchestration.linkage.identifiers import Assignment
-    from orchestration.linkage.linking import LinkageReport
 
-# Source keys of wage files hold numbers and names: this schema is as private as `identity`.
-SCHEMA = """
-create schema if not exists linkage;
-
-create table if not exists linkage.run (
-    run_id integer primary key,
-    inputs_hash text not null,
-    config_hash text not null,
-    model_version text not null,
-    as_of_load integer not null,
-    records integer not null,
-    source_records integer not null,
-    persons integer not null,
-    nodes integer not null,
-    pairs bigint not null,
-    components_cut integer not null,
-    finished_at timestamptz not null default now()
-);
-
-create table if not exists linkage.person (
-    person_id bigint primary key,
-    status text not null check (status in ('active', 'merged', 'retired')),
-    merged_into bigint references linkage.person (person_id),
-    created_run_id integer not null references linkage.run (run_id),
-    created_load_id integer not null,
-    ended_run_id integer references linkage.run (run_id),
-    check ((status = 'merged') = (merged_into is not null)),
-    check ((status = 'active') = (ended_run_id is null))
-);
-
-create table if not exists linkage.crosswalk (
-    source_system text not null,
-    source_person_key text not null,
-    person_id bigint not null references linkage.person (person_id),
-    method text not null check (method in
-        ('exact', 'probabilistic', 'steward', 'single', 'unlinkable')),
-    rule text not null,
-    match_weight double precision,
-    model_version text not null,
-    valid_from_load integer not null,
-    valid_to_load integer,
-    opened_run_id integer not null references linkage.run (run_id),
-    closed_run_id integer references linkage.run (run_id),
-    primary key (source_system, source_person_key, opened_run_id),
-    check ((valid_to_load is null) = (closed_run_id is null))
-);
-create unique index if not exists crosswalk_one_open
-    on linkage.crosswalk (source_system, source_person_key) where closed_run_id is null;
-create index if not exists crosswalk_by_person on linkage.crosswalk (person_id);
-
-create table if not exists linkage.source_record (
-    source_system text not null,
-    source_person_key text not null,
-    identity_hash text not null,
-    primary key (source_system, source_person_key)
-);
-
-create table if not exists linkage.override (
-    override_id bigint generated always as identity primary key,
-    kind text not null check (kind in ('must_link', 'cannot_link')),
-    left_source_system text not null,
-    left_source_person_key text not null,
-    right_source_system text not null,
-    right_source_person_key text not null,
-    reason text not null check (btrim(reason) <> ''),
-    steward text not null check (btrim(steward) <> ''),
-    approved_by text,
-    created_at timestamptz not null default now(),
-    expires_on date,
-    withdrawn_at timestamptz,
-    check ((left_source_system, left_source_person_key)
-        <> (right_source_system, right_source_person_key))
-);
-
-create table if not exists linkage.edge (
-    left_source_system text not null,
-    left_source_person_key text not null,
-    left_identity_record_id text not null,
-    right_source_system text not null,
-    right_source_person_key text not null,
-    right_identity_record_id text not null,
-    match_weight double precision not null,
-    evidence jsonb not null,
-    decision text not null check (decision in ('linked', 'not linked', 'vetoed')),
-    veto text,
-    doubt text,
-    model_version text not null,
-    run_id integer not null references linkage.run (run_id),
-    check ((decision = 'vetoed') = (veto is not null))
-);
-create index if not exists edge_by_left
-    on linkage.edge (left_source_system, left_source_person_key);
-create index if not exists edge_by_right
-    on linkage.edge (right_source_system, right_source_person_key);
-
-create table if not exists linkage.person_event (
-    event_id bigint primary key,
-    run_id integer not null references linkage.run (run_id),
-    load_id integer not null,
-    event_type text not null check (event_type in
-        ('create', 'merge', 'split', 'move', 'retire', 'restore')),
-    from_person_id bigint references linkage.person (person_id),
-    to_person_id bigint references linkage.person (person_id),
-    record_count integer not null,
-    occurred_at timestamptz not null default now()
-);
-"""
-
-
-def ensure(connection: psycopg.Connection) -> None:
-    """Create schema `linkage` and its tables where they are missing. Idempotent."""
-    connection.execute(SCHEMA)
+Key = tuple[str, str]
 
 
 def last_run(connection: psycopg.Connection) -> dict | None:
@@ -151,17 +39,16 @@ def lock(connection: psycopg.Connection) -> None:
 class State:
     """What the last run left. person: open id per source record key; closed: the last id of
     keys that are no longer delivered; former: ids a key had earlier; active: ids in use;
-    merged_into: where merged ids went; identity_hash: per key, of the variants last seen."""
+    merged_into: where merged ids went."""
 
-    person: dict[tuple[str, str], int]
-    closed: dict[tuple[str, str], int]
-    former: dict[tuple[str, str], list[int]]
+    person: dict[Key, int]
+    closed: dict[Key, int]
+    former: dict[Key, list[int]]
     active: set[int]
     merged_into: dict[int, int]
-    identity_hash: dict[tuple[str, str], str]
     next_id: int
 
-    def person_of(self, key: tuple[str, str]) -> int:
+    def person_of(self, key: Key) -> int:
         """The id a record carries, or carried when last delivered and still in use; else 0."""
         person = self.person.get(key) or self.closed.get(key, 0)
         while person in self.merged_into:
@@ -171,21 +58,42 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """The row of linkage.run to write; `report` holds its counts."""
+    """The row of linkage.run to write."""
 
     run_id: int
     inputs_hash: str
     config_hash: str
     model_version: str
     as_of_load: int
-    report: LinkageReport
+    records: int
+    source_records: int
+    persons: int
+    nodes: int
+    pairs: int
+    components_cut: int
+    override_ids: list[int]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The tables a run writes. sources: one row per source record (key, node, method, rule,
+    match_weight, identity_hash, person_id); variants: identity_record_id, key, node_id; nodes:
+    node_id, region_id, first_variant, is_linkable; edges: outcome.edges; causes: what each of
+    assigned.events is put down to."""
+
+    sources: pyarrow.Table
+    variants: pyarrow.Table
+    nodes: pyarrow.Table
+    edges: pyarrow.Table
+    assigned: Assignment
+    causes: list[str]
 
 
 def state(connection: psycopg.Connection) -> State:
     """Read what the last run left."""
-    person: dict[tuple[str, str], int] = {}
-    closed: dict[tuple[str, str], int] = {}
-    former: dict[tuple[str, str], list[int]] = {}
+    person: dict[Key, int] = {}
+    closed: dict[Key, int] = {}
+    former: dict[Key, list[int]] = {}
     for system, key, person_id, is_open in connection.execute(
         "select source_system, source_person_key, person_id, closed_run_id is null"
         " from linkage.crosswalk order by opened_run_id, person_id"
@@ -206,74 +114,21 @@ def state(connection: psycopg.Connection) -> State:
             active.add(person_id)
         elif status == "merged":
             merged_into[person_id] = into
-    hashes = {
-        (system, key): identity_hash
-        for system, key, identity_hash in connection.execute(
-            "select source_system, source_person_key, identity_hash from linkage.source_record"
-        )
-    }
-    return State(person, closed, former, active, merged_into, hashes, newest + 1)
+    return State(person, closed, former, active, merged_into, newest + 1)
 
 
-def write(
-    connection: psycopg.Connection,
-    *,
-    run: Run,
-    sources: pyarrow.Table,
-    assigned: Assignment,
-    edges: pyarrow.Table,
-) -> None:
-    """Write one run inside the caller's transaction.
-
-    sources: one row per source record with its person_id, method, rule, match_weight and
-    identity_hash; edges: the columns of linkage.edge up to doubt.
-    """
-    report = run.report
+def write(connection: psycopg.Connection, run: Run, written: Written) -> None:
+    """Write one run inside the caller's transaction."""
+    columns = list(Run.__dataclass_fields__)
     connection.execute(
-        "insert into linkage.run (run_id, inputs_hash, config_hash, model_version, as_of_load,"
-        " records, source_records, persons, nodes, pairs, components_cut)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            run.run_id,
-            run.inputs_hash,
-            run.config_hash,
-            run.model_version,
-            run.as_of_load,
-            report.records,
-            report.source_records,
-            report.persons,
-            report.nodes,
-            report.pairs,
-            report.components_cut,
-        ],
+        f"insert into linkage.run ({', '.join(columns)})"
+        f" values ({', '.join(['%s'] * len(columns))})",
+        [getattr(run, column) for column in columns],
     )
-    _write_persons(connection, run, assigned)
-    _write_crosswalk(connection, run, sources)
-    connection.execute("truncate linkage.edge")
-    copy_table(
-        connection,
-        "linkage.edge",
-        _with_constants(edges, model_version=run.model_version, run_id=run.run_id),
-    )
-    first = connection.execute(
-        "select coalesce(max(event_id), 0) + 1 from linkage.person_event"
-    ).fetchone()[0]
-    with connection.cursor().copy(
-        "copy linkage.person_event (event_id, run_id, load_id, event_type, from_person_id,"
-        " to_person_id, record_count) from stdin"
-    ) as copy:
-        for number, event in enumerate(assigned.events, start=first):
-            copy.write_row(
-                (
-                    number,
-                    run.run_id,
-                    run.as_of_load,
-                    event.kind,
-                    event.from_person,
-                    event.to_person,
-                    event.records,
-                )
-            )
+    _write_persons(connection, run, written.assigned)
+    _write_sources(connection, run, written.sources)
+    _write_nodes(connection, run, written)
+    _write_events(connection, run, written)
 
 
 def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignment) -> None:
@@ -299,7 +154,8 @@ def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignmen
     )
 
 
-def _write_crosswalk(connection: psycopg.Connection, run: Run, sources: pyarrow.Table) -> None:
+def _write_sources(connection: psycopg.Connection, run: Run, sources: pyarrow.Table) -> None:
+    """Tables source_record and crosswalk."""
     columns = [
         "source_system",
         "source_person_key",
@@ -317,9 +173,30 @@ def _write_crosswalk(connection: psycopg.Connection, run: Run, sources: pyarrow.
     copy_table(connection, "incoming", sources.select(columns))
     connection.execute("analyze incoming")
     values = {"run": run.run_id, "load": run.as_of_load, "model": run.model_version}
-    same_record = (
-        "incoming.source_system = crosswalk.source_system"
-        " and incoming.source_person_key = crosswalk.source_person_key"
+    same_source = (
+        "incoming.source_system = source_record.source_system"
+        " and incoming.source_person_key = source_record.source_person_key"
+    )
+    same_record = same_source.replace("source_record.", "crosswalk.")
+    connection.execute(
+        "update linkage.source_record set gone_run_id = %(run)s where gone_run_id is null"
+        f" and not exists (select from incoming where {same_source})",
+        values,
+    )
+    connection.execute(
+        "update linkage.source_record set identity_hash = incoming.identity_hash,"
+        f" gone_run_id = null from incoming where {same_source} and"
+        " (source_record.identity_hash <> incoming.identity_hash or gone_run_id is not null)",
+    )
+    connection.execute(
+        "insert into linkage.source_record (record_number, source_system, source_person_key,"
+        " identity_hash, first_load_id)"
+        " select (select coalesce(max(record_number), 0) from linkage.source_record)"
+        " + row_number() over ("
+        'order by source_system collate "C", source_person_key collate "C"),'
+        " source_system, source_person_key, identity_hash, %(load)s from incoming"
+        f" where not exists (select from linkage.source_record where {same_source})",
+        values,
     )
     # a record that went to another person, or is no longer delivered
     connection.execute(
@@ -346,11 +223,61 @@ def _write_crosswalk(connection: psycopg.Connection, run: Run, sources: pyarrow.
         ' order by source_system collate "C", source_person_key collate "C"',
         values,
     )
-    connection.execute("truncate linkage.source_record")
+
+
+def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> None:
+    """Tables variant, node and edge."""
+    connection.execute("truncate linkage.variant, linkage.node, linkage.edge")
     connection.execute(
-        "insert into linkage.source_record"
-        " select source_system, source_person_key, identity_hash from incoming"
+        "create temporary table incoming_variant (identity_record_id text, source_system text,"
+        " source_person_key text, node_id integer) on commit drop"
     )
+    copy_table(connection, "incoming_variant", written.variants)
+    connection.execute("analyze incoming_variant")
+    connection.execute(
+        "insert into linkage.variant (identity_record_id, record_number, node_id)"
+        " select identity_record_id, record_number, node_id from incoming_variant"
+        " join linkage.source_record using (source_system, source_person_key)"
+    )
+    connection.execute(
+        "create temporary table incoming_node (node_id integer, region_id integer,"
+        " first_variant text, is_linkable boolean) on commit drop"
+    )
+    copy_table(connection, "incoming_node", written.nodes)
+    connection.execute(
+        "insert into linkage.node (node_id, region_id, first_record, is_linkable)"
+        " select incoming_node.node_id, region_id, record_number, is_linkable from incoming_node"
+        " join linkage.variant on identity_record_id = first_variant"
+    )
+    copy_table(
+        connection,
+        "linkage.edge",
+        _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id),
+    )
+
+
+def _write_events(connection: psycopg.Connection, run: Run, written: Written) -> None:
+    first = connection.execute(
+        "select coalesce(max(event_id), 0) + 1 from linkage.person_event"
+    ).fetchone()[0]
+    with connection.cursor().copy(
+        "copy linkage.person_event (event_id, run_id, load_id, event_type, from_person_id,"
+        " to_person_id, record_count, cause) from stdin"
+    ) as copy:
+        told = zip(written.assigned.events, written.causes, strict=True)
+        for number, (event, cause) in enumerate(told, start=first):
+            copy.write_row(
+                (
+                    number,
+                    run.run_id,
+                    run.as_of_load,
+                    event.kind,
+                    event.from_person,
+                    event.to_person,
+                    event.records,
+                    cause,
+                )
+            )
 
 
 def copy_table(connection: psycopg.Connection, table: str, rows: pyarrow.Table) -> None:

@@ -307,18 +307,38 @@ def test_without_name_and_date_each_record_is_its_own_person(families, settings)
 def test_links_are_explained_as_sums_of_log_odds(families, settings):
     person = families["hmis", "H510"]
     told = linkage.explain(settings, person)
-    assert {r["source_person_key"] for r in told["records"]} == {"B500", "J500", "H510"}
+    assert [r["source_system"] for r in told["records"]] == ["benefits", "hmis", "jail"]
     linked = [link for link in told["links"] if link["decision"] == "linked"]
     assert linked
     prior = model.load().prior
     for link in linked:
-        assert sum(link["evidence"].values()) + prior == pytest.approx(
-            link["match_weight"], abs=0.05
-        )
+        total = link["prior"] + sum(step["weight"] for step in link["evidence"])
+        assert total == pytest.approx(link["match_weight"], abs=0.05)
+        assert link["prior"] == pytest.approx(prior, abs=0.05)
+    # one of the two says TED, the other THEODORE
+    assert "nickname" in {step["level"] for link in linked for step in link["evidence"]}
     vetoed = linkage.explain(settings, families["benefits", "B300"])["links"]
     assert {link["veto"] for link in vetoed if link["decision"] == "vetoed"}
     with pytest.raises(UsageError, match="No record carries person id 1 now"):
         linkage.explain(settings, 1)
+
+
+def test_an_explanation_holds_nobodys_value_unless_asked_and_then_it_is_logged(families, settings):
+    person = families["wages", "733221144|XIMENA||QUINTEROS"]
+    told = json.dumps(linkage.explain(settings, person))
+    for value in ("XIMENA", "QUINTEROS", "733221144", "2004"):
+        assert value not in told
+
+    def looks() -> list[tuple]:
+        with connect(settings) as connection:
+            return connection.execute(
+                "select command, person_id from linkage.access_log"
+            ).fetchall()
+
+    assert looks() == []
+    shown = linkage.explain(settings, person, identified=True)
+    assert "733221144|XIMENA||QUINTEROS" in {r["source_person_key"] for r in shown["records"]}
+    assert looks() == [("explain", person)]
 
 
 # --- bad input ----------------------------------------------------------------------------
