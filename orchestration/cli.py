@@ -152,6 +152,7 @@ def psql(arguments: tuple[str, ...]) -> None:
         "PGUSER": facts["LIFECOURSE_PG_USER"],
         "PGPASSWORD": facts["LIFECOURSE_PG_PASSWORD"],
         "PGDATABASE": facts["LIFECOURSE_PG_DATABASE"],
+        **{name: value for name, value in facts.items() if name == "PGOPTIONS"},
     }
     sys.exit(
         subprocess.run(
@@ -288,13 +289,17 @@ def list_deliveries(as_json: bool) -> None:
     if as_json:
         _print_json(rows)
         return
-    click.echo(f"{'delivery':12} {'file':34} {'period':8} {'received':16} {'rows':>9}  status")
+    usual = ("original", "full_replacement")
+    click.echo(
+        f"{'load':>6} {'delivery':12} {'file':34} {'period':8} {'received':16} {'rows':>9}  status"
+    )
     for row in rows:
         name = f"{row['agency']}/{row['file']}"
         count = "" if row["rows"] is None else f"{row['rows']:,}"
         click.echo(
-            f"{row['delivery']:12} {name:34} {row['period']:8} {row['received'][:16]:16} "
-            f"{count:>9}  {row['status']}"
+            f"{row['load_id']:>6} {row['delivery']:12} {name:34} {row['period']:8} "
+            f"{row['received'][:16]:16} {count:>9}  {row['status']}"
+            + ("" if row["type"] in usual else f" {row['type'].replace('_', ' ')}")
         )
         if row["status"] in ("held", "rejected", "duplicate") and row["reason"]:
             click.echo(f"{'':14}{row['reason']}")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import psycopg
 
 # One row of quality.load is one delivered file. `status` is what a steward sees;
-# `gate_status` is what the publish statement demands. `is_current` marks the loads that
-# the _current views show: one per file and scope, where the scope of an increment is its
-# period and that of a snapshot is '*'.
+# `gate_status` is what the publish statement demands. `is_current` marks the loads whose rows
+# the _current views show: of a file and scope the last whole delivery and the changes after
+# it. The scope of an increment is its period, that of a snapshot '*' (landing.delivery_types).
 BOOKKEEPING = """
 create schema if not exists quality;
 
@@ -48,8 +48,6 @@ create table if not exists quality.load (
     check (not is_current or status = 'accepted'),
     check (status <> 'accepted' or gate_status in ('passed', 'overridden'))
 );
-create unique index if not exists load_one_current
-    on quality.load (agency, file, scope) where is_current;
 create index if not exists load_by_sha256 on quality.load (sha256);
 
 create table if not exists quality.check_result (
@@ -114,13 +112,20 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
     import psycopg
 
     try:
-        return psycopg.connect(url(settings), autocommit=autocommit, connect_timeout=10)
+        connection = psycopg.connect(url(settings), autocommit=autocommit, connect_timeout=10)
     except psycopg.OperationalError as error:
         where = urlsplit(settings.database_url or "").hostname or "the embedded server"
         raise UnusableEnvironment(
             f"The warehouse at {where} does not answer ({str(error).splitlines()[0]}); "
             "check LIFECOURSE_DATABASE_URL or run `lifecourse status`."
         ) from error
+    if settings.as_of is not None:
+        connection.execute(
+            "select set_config('lifecourse.as_of', %s, false)", [str(settings.as_of)]
+        )
+        if not autocommit:
+            connection.commit()
+    return connection
 
 
 @contextmanager
@@ -154,9 +159,13 @@ def sqlalchemy_url(settings: Settings) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables profiles.example.yml reads, for a dbt child process or a shell."""
+    """The variables profiles.example.yml reads, for a dbt child process or a shell.
+
+    PGOPTIONS, which every libpq client reads, when staging is to be seen as of a load.
+    """
     parts = urlsplit(url(settings))
-    return {
+    as_of = {} if settings.as_of is None else {"PGOPTIONS": f"-c lifecourse.as_of={settings.as_of}"}
+    return as_of | {
         "LIFECOURSE_PG_HOST": unquote(parts.hostname or "127.0.0.1"),
         "LIFECOURSE_PG_PORT": str(parts.port or 5432),
         "LIFECOURSE_PG_USER": unquote(parts.username or os.environ.get("USER", "")),

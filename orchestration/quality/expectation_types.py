@@ -181,11 +181,23 @@ class _PerColumn(_Ours):
 
 
 class ExpectRequiredColumnsToBeFilled(_PerColumn):
+    """Rows marked as deleted (`deleted_when`: {column: values}) need only the columns of
+    `always`."""
+
     columns: list[str]
-    success_keys: ClassVar[tuple[str, ...]] = ("columns", "limit")
+    always: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
+    deleted_when: dict[str, list[str]] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "always", "deleted_when", "limit")
 
     def conditions(self) -> dict[str, str]:
-        return {column: f"{quote(column)} is null" for column in self.columns}
+        alive = "".join(
+            f" and ({quote(column)} in ({', '.join(map(literal, values))})) is not true"
+            for column, values in self.deleted_when.items()
+        )
+        return {
+            column: f"{quote(column)} is null" + ("" if column in self.always else alive)
+            for column in self.columns
+        }
 
 
 class ExpectCodesToBeListed(_PerColumn):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration import warehouse
 from orchestration.errors import LifecourseError
 from orchestration.landing.contracts import Contract, Table
+from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import engine, history, messages, results, suites, typed
 from orchestration.quality.results import CheckResult, GateReport
 from orchestration.quality.suites import RuleSpec
@@ -38,6 +39,7 @@ class _Load:
     load_id: int
     delivery: str
     period: str
+    delivery_type: str
     compared_with: list[int]
 
 
@@ -95,7 +97,7 @@ def _run(
 
 def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:
     row = connection.execute(
-        "select delivery, period from quality.load "
+        "select delivery, period, delivery_type from quality.load "
         "where load_id = %s and agency = %s and file = %s",
         [load_id, contract.agency, contract.file],
     ).fetchone()
@@ -106,7 +108,7 @@ def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _
         )
     defaults = suites.policy()
     earlier = history.earlier_loads(connection, contract, load_id, defaults.compare_with)
-    return _Load(load_id, row[0], row[1], earlier)
+    return _Load(load_id, *row, earlier)
 
 
 def _candidate(contract: Contract, table: Table, load: _Load) -> str:
@@ -120,7 +122,7 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
     relation = _candidate(contract, table, load)
     try:
         found = history.figures(connection, contract, table, relation)
-        found += history.carried_over(connection, contract, table, relation)
+        found += history.carried_over(connection, contract, table, relation, load.delivery_type)
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
@@ -148,7 +150,7 @@ def _judge(
         kwargs = dict(rule.kwargs)
         reason = None
         if rule.needs_history:
-            reason = _history_kwargs(kwargs, contract, load)
+            reason = _history_kwargs(rule, kwargs, contract, load)
         if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
@@ -179,12 +181,20 @@ def _with_table(
     return {**kwargs, "table_name": table.name, "load_id": load.load_id}
 
 
-def _history_kwargs(kwargs: dict[str, Any], contract: Contract, load: _Load) -> str | None:
+def _history_kwargs(
+    rule: RuleSpec, kwargs: dict[str, Any], contract: Contract, load: _Load
+) -> str | None:
+    if load.delivery_type == "correction":
+        return "a correction holds only the rows that were wrong"
+    if load.delivery_type in CHANGES and rule.type == "expect_ids_to_be_carried_over":
+        return "an incremental delivery holds only what has changed"
     needs = suites.policy().needs
     if len(load.compared_with) < needs:
         return f"{len(load.compared_with)} accepted deliveries to compare with, {needs} are needed"
     kwargs["compared_with"] = load.compared_with
-    kwargs["latest_only"] = contract.delivery_kind == "snapshot"
+    kwargs["latest_only"] = (
+        contract.delivery_kind == "snapshot" and load.delivery_type not in CHANGES
+    )
     return None
 
 

@@ -281,7 +281,12 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     codes = {c.name: list(c.codes) for c in table.columns if c.codes}
     formats = {c.name: p for c in table.columns if (p := typed.column_pattern(c)) is not None}
     if required:
-        yield rule("required_filled", {"columns": required}, "contract")
+        kwargs: dict[str, Any] = {"columns": required}
+        if contract.deleted_when is not None:
+            # Of a record that is gone an agency may send its key alone.
+            column, values = contract.deleted_when
+            kwargs |= {"always": list(table.key), "deleted_when": {column: list(values)}}
+        yield rule("required_filled", kwargs, "contract")
     if table.key:
         yield rule("key_unique", {"columns": list(table.key)}, "contract")
     if codes:

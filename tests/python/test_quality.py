@@ -177,7 +177,7 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Desk]:
             connection.execute(f"drop schema if exists {schema} cascade")
         connection.commit()
         warehouse.ensure_bookkeeping(connection)
-        connection.commit()
+        landing.ensure_staging(connection, ())
         yield Desk(settings, connection, tmp_path)
 
 
