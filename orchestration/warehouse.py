@@ -83,6 +83,54 @@ create table if not exists quality.metric_history (
     primary key (load_id, table_name, metric, column_name, slice)
 );
 
+-- What stewards decided about loads and rules. release: publish these held loads although their
+-- gate failed; reject: never publish them; override: from now until expires_on the rule does not
+-- hold this file. A decision that needs a second person is in force when that person approved.
+create table if not exists quality.disposition (
+    disposition_id integer generated always as identity primary key,
+    kind text not null check (kind in ('release', 'reject', 'override')),
+    agency text not null,
+    file text not null,
+    load_ids integer[] not null,
+    rule_id text,
+    reason text not null check (btrim(reason) <> ''),
+    steward text not null,
+    decided_at timestamptz not null default now(),
+    needs_approval boolean not null,
+    approved_by text,
+    approved_at timestamptz,
+    expires_on date,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    check (approved_by is null or approved_by <> steward),
+    check ((kind = 'override') = (rule_id is not null)),
+    check (kind <> 'override' or expires_on is not null)
+);
+create or replace view quality.disposition_in_force as
+select *
+from quality.disposition
+where withdrawn_at is null
+    and (not needs_approval or approved_by is not null)
+    and (expires_on is null or expires_on >= current_date);
+
+-- Who may sign in at the steward desk. agencies: '*' or the names of agencies.
+create table if not exists quality.desk_user (
+    user_name text primary key,
+    password_hash text not null,
+    roles text[] not null,
+    agencies text[] not null default '{*}',
+    created_at timestamptz not null default now(),
+    disabled_at timestamptz
+);
+-- Every sight of identified rows and every act at the desk; holds nobody's value.
+create table if not exists quality.access_log (
+    access_id bigint generated always as identity primary key,
+    occurred_at timestamptz not null default now(),
+    user_name text not null,
+    action text not null,
+    subject text not null
+);
+
 -- One row per build of everything downstream of staging. `inputs` is the fingerprint of what
 -- went in (current loads, models, seeds, linkage model): the same again needs no new build.
 create table if not exists quality.build (

@@ -20,7 +20,7 @@ from orchestration.landing.contracts import Column, Contract, Table, load_contra
 from orchestration.landing.delivery_types import order
 from orchestration.landing.discovery import DeliveredFile, discover
 from orchestration.landing.loader import DeliveryRejected, LoadReport, load_candidate, recover
-from orchestration.landing.publishing import hold, publish
+from orchestration.landing.publishing import drop_candidates, hold, publish
 from orchestration.landing.registry import Registration, register, waiting
 from orchestration.landing.staging import candidate_table, ensure_staging
 
@@ -34,6 +34,7 @@ __all__ = [
     "Table",
     "candidate_table",
     "discover",
+    "drop_candidates",
     "ensure_staging",
     "hold",
     "load_candidate",

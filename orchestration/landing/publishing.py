@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT = "5s"
 
 # The gate is part of the statement that accepts: whoever calls, however started, a load whose
-# gate was not passed is not hit. A load held only because its set was held goes when the
-# override of the set's culprit goes with it.
+# gate was not passed is not hit, unless a steward's release of it is in force. A load held only
+# because its set was held goes when the release of the set's culprit goes with it.
 ACCEPT = """
 update quality.load as l
 set status = 'accepted', decided_at = now(), reason = null, publication = %(publication)s
 where l.load_id = any(%(ids)s)
-    and l.gate_status in ('passed', 'overridden')
+    and (
+        l.gate_status = 'passed'
+        or l.gate_status = 'overridden' and exists (
+            select from quality.disposition_in_force as d
+            where d.kind = 'release' and l.load_id = any(d.load_ids)
+        )
+    )
     and (
         l.status = 'received'
         or l.status = 'held' and (

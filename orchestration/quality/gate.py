@@ -7,6 +7,7 @@ the gate was passed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from orchestration import warehouse
 from orchestration.errors import LifecourseError
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
-from orchestration.quality import engine, history, messages, results, suites, typed
+from orchestration.quality import decisions, engine, history, messages, results, suites, typed
 from orchestration.quality.results import CheckResult, GateReport
 from orchestration.quality.suites import RuleSpec
 from orchestration.settings import Settings
@@ -37,7 +38,6 @@ def specs(contract: Contract) -> list[RuleSpec]:
 @dataclass(frozen=True)
 class _Load:
     load_id: int
-    delivery: str
     period: str
     delivery_type: str
     compared_with: list[int]
@@ -77,6 +77,8 @@ def _run(
         verdicts += found
         if document is not None:
             documents[table.name] = document
+    suspended = decisions.suspended(connection, contract.agency, contract.file)
+    verdicts = [results.suspend(v, suspended.get(v.rule_id)) for v in verdicts]
     report = GateReport(load_id, verdicts)
     results.save(
         connection,
@@ -97,7 +99,7 @@ def _run(
 
 def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:
     row = connection.execute(
-        "select delivery, period, delivery_type from quality.load "
+        "select period, delivery_type from quality.load "
         "where load_id = %s and agency = %s and file = %s",
         [load_id, contract.agency, contract.file],
     ).fetchone()
@@ -154,7 +156,7 @@ def _judge(
         if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
-            reason = _parent_kwargs(kwargs, connection, contract, load)
+            reason = parent_relation(kwargs, connection, contract, load.load_id)
         if reason is None:
             prepared.append((rule, kwargs))
         else:
@@ -215,16 +217,26 @@ def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _
     return "the file holds no row of this table"
 
 
-def _parent_kwargs(
-    kwargs: dict[str, Any], connection: psycopg.Connection, contract: Contract, load: _Load
+def words_of(rule: RuleSpec) -> set[str]:
+    """Every name that a rule's kwargs use: its columns are among them."""
+    found = set(
+        re.findall(r"\w+", repr({k: v for k, v in rule.kwargs.items() if k != "companions"}))
+    )
+    return found | set(re.findall(r"\w+", " ".join(rule.kwargs.get("companions", {}).values())))
+
+
+def parent_relation(
+    kwargs: dict[str, Any], connection: psycopg.Connection, contract: Contract, load_id: int
 ) -> str | None:
-    """Find the table to look the parents up in: this delivery's candidate, else staging."""
+    """Put the table to look the parents up in into kwargs: this delivery's candidate, else
+    staging. Returns why there is none, or None."""
     parent = kwargs["parent"]
     waiting = connection.execute(
         """
         select format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)
         from quality.load
-        where agency = %(agency)s and delivery = %(delivery)s
+        where agency = %(agency)s
+          and delivery = (select delivery from quality.load where load_id = %(load_id)s)
           and (status = 'received' or load_id = %(load_id)s)
           and to_regclass(
               format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)) is not null
@@ -232,9 +244,8 @@ def _parent_kwargs(
         """,
         {
             "agency": contract.agency,
-            "delivery": load.delivery,
             "parent": parent,
-            "load_id": load.load_id,
+            "load_id": load_id,
         },
     ).fetchone()
     if waiting:
