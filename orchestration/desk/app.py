@@ -8,7 +8,6 @@ what is shown (reading), what deciding does (quality.decisions, linkage.review).
 from __future__ import annotations
 
 import datetime
-import hashlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +74,8 @@ def build(settings: Settings) -> Starlette:
             Route("/decisions/{number:int}", desk.form(desk.answer), methods=["POST"],
                   name="answer"),
             Route("/linkage", desk.page(desk.linkage), name="linkage"),
+            Route("/linkage/decisions/{number:int}", desk.form(desk.answer_link),
+                  methods=["POST"], name="answer_link"),
             Route("/linkage/records/{item}", desk.page(desk.records), name="records"),
             Route("/linkage/decide", desk.form(desk.link), methods=["POST"], name="link"),
             Mount("/static", StaticFiles(directory=HERE / "static"), name="static"),
@@ -371,35 +372,27 @@ class _Desk:
 
     # --- doubtful links ----------------------------------------------------------------
 
-    def _queue(self) -> list[dict[str, Any]]:
-        """The review queue; an item goes by a keyed digest, because its keys can be names."""
-        from orchestration import linkage
-
-        items = linkage.review_queue(self.settings, limit=None)
-        key = _secret(self.settings)
-        for item in items:
-            text = "\x1f".join([key, *item["left"], *item["right"]])
-            item["name"] = hashlib.sha256(text.encode()).hexdigest()[:24]
-        return items
-
     def linkage(self, request: Request, connection: psycopg.Connection, user: User) -> Response:
         if not (user.may("linkage") or user.may("steward")):
             raise _Refused("Reviewing links needs the role linkage.")
-        items = self._queue()
+        from orchestration import linkage
+
+        items = linkage.review_queue(self.settings, limit=None)
         return self._show(
             request, "linkage.html", user, items=items[:MOST_REVIEWED], total=len(items),
-            may_decide=user.may("linkage"), may_see=user.may("identified"),
+            decisions=linkage.decisions(self.settings), may_decide=user.may("linkage"),
+            may_approve=user.may("approver"), may_see=user.may("identified"),
         )  # fmt: skip
 
     def records(self, request: Request, connection: psycopg.Connection, user: User) -> Response:
         if not user.may("identified"):
             raise _Refused("Records of people are for users with the role identified.")
         item = self._item(request.path_params["item"])
-        users.log(connection, user.name, "saw records of a link", item["name"])
+        users.log(connection, user.name, "saw records of a link", f"item {item['item_id']}")
         connection.commit()
         return self._show(
             request, "records.html", user, item=item, may_decide=user.may("linkage"),
-            sides=reading.identity(connection, item["left"], item["right"]),
+            sides=reading.identity(connection, item["left"][1:], item["right"][1:]),
         )  # fmt: skip
 
     def link(
@@ -410,18 +403,47 @@ class _Desk:
         if not user.may("linkage"):
             raise _Refused("Deciding on links needs the role linkage.")
         item = self._item(fields.get("item", ""))
-        number_ = linkage.decide(
-            self.settings, fields.get("kind", ""), item["left"], item["right"],
+        kind = fields.get("kind", "")
+        made = linkage.decide(
+            self.settings, kind, item["left"][1:], item["right"][1:],
             reason=fields.get("reason", ""), steward=user.name,
         )  # fmt: skip
-        users.log(connection, user.name, fields.get("kind", ""), f"override {number_}")
+        users.log(connection, user.name, kind, f"link decision {made['override_id']}")
         connection.commit()
-        return self._back(
-            request, "/linkage", f"Decision {number_} is entered; the next run obeys it."
+        what = (
+            f"waits for a second person: {' '.join(made['why'])}"
+            if made["needs_approval"]
+            else "is entered; the next run obeys it."
         )
+        return self._back(request, "/linkage", f"Decision {made['override_id']} {what}")
 
-    def _item(self, name: str) -> dict[str, Any]:
-        item = next((i for i in self._queue() if i["name"] == name), None)
+    def answer_link(
+        self, request: Request, connection: psycopg.Connection, user: User, fields: dict
+    ) -> Response:
+        from orchestration import linkage
+
+        override = request.path_params["number"]
+        if fields.get("action") == "withdraw":
+            if not user.may("linkage"):
+                raise _Refused("Taking back a decision on links needs the role linkage.")
+            linkage.withdraw(
+                self.settings, override, steward=user.name, reason=fields.get("reason", "")
+            )
+            text = f"Decision {override} is taken back; the next run looks at the pair afresh."
+        else:
+            if not user.may("approver"):
+                raise _Refused("Approving needs the role approver.")
+            linkage.approve(self.settings, override, approver=user.name)
+            text = f"Decision {override} is approved; the next run obeys it."
+        users.log(connection, user.name, fields.get("action", ""), f"link decision {override}")
+        connection.commit()
+        return self._back(request, "/linkage", text)
+
+    def _item(self, item_id: str) -> dict[str, Any]:
+        from orchestration import linkage
+
+        waiting = linkage.review_queue(self.settings, limit=None)
+        item = next((i for i in waiting if str(i["item_id"]) == item_id), None)
         if item is None:
             raise UsageError("This pair no longer waits for a decision; see the list again.")
         return item

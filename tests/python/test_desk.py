@@ -20,7 +20,7 @@ import pytest
 from orchestration import county, intake, landing, warehouse
 from orchestration.desk import users
 from orchestration.errors import UsageError
-from orchestration.linkage import store
+from orchestration.linkage import review, schema
 from orchestration.quality import decisions
 from orchestration.settings import Settings
 
@@ -111,76 +111,55 @@ def settings(
 
 def _two_doubtful_pairs(connection) -> None:
     """What a linkage run leaves of two pairs that it could not tell; made-up people."""
-    store.ensure(connection)
+    schema.ensure(connection)
     connection.execute("create schema if not exists identity")
     connection.execute(
         "create table identity.identity_record (source_system text, source_person_key text, "
         "first_name text, middle_name text, last_name text, suffix text, maiden_name text, "
         "birth_date date, sex text, ssn text, ssn_last4 text, address_key text, zip text)"
     )
-    run = {
-        "run_id": 1,
-        "inputs_hash": "a",
-        "config_hash": "b",
-        "model_version": "m",
-        "as_of_load": 1,
-        "records": 4,
-        "source_records": 4,
-        "persons": 4,
-        "nodes": 4,
-        "pairs": 2,
-        "components_cut": 0,
-    }
-    _insert(connection, "linkage.run", run)
+    counts = ("records", "source_records", "persons", "nodes", "pairs", "components_cut")
+    run = {"run_id": 1, "inputs_hash": "a", "config_hash": "b", "model_version": "m"}
+    _insert(connection, "linkage.run", {**run, "as_of_load": 1, **dict.fromkeys(counts, 4)})
     for number in range(4):
-        person = 100_000_001 + number
-        _insert(
-            connection,
-            "linkage.person",
-            {
-                "person_id": person,
-                "status": "active",
-                "created_run_id": 1,
-                "created_load_id": 1,
-            },
-        )
+        person = {"person_id": 100_000_001 + number}
         key = {"source_system": ("k12", "benefits")[number % 2], "source_person_key": f"K{number}"}
-        _insert(
-            connection,
-            "linkage.crosswalk",
-            {
-                **key,
-                "person_id": person,
-                "method": "single",
-                "rule": "none",
-                "model_version": "m",
-                "valid_from_load": 1,
-                "opened_run_id": 1,
+        rows = {
+            "linkage.person": {
+                **person, "status": "active", "created_run_id": 1, "created_load_id": 1
             },
-        )
-        _insert(
-            connection,
-            "identity.identity_record",
-            {**key, "first_name": f"TESTA{number // 2}", "last_name": f"EXAMPLE{number}"},
-        )
+            "linkage.crosswalk": {
+                **key, **person, "method": "single", "rule": "none", "model_version": "m",
+                "valid_from_load": 1, "opened_run_id": 1,
+            },
+            "linkage.source_record": {
+                **key, "record_number": number, "identity_hash": "h", "first_load_id": 1
+            },
+            "linkage.node": {
+                "node_id": number, "region_id": number // 2, "first_record": number,
+                "is_linkable": True,
+            },
+            "linkage.variant": {
+                "identity_record_id": f"r{number}", "record_number": number, "node_id": number
+            },
+            "identity.identity_record": {
+                **key, "first_name": f"TESTA{number // 2}", "last_name": f"EXAMPLE{number}"
+            },
+        }  # fmt: skip
+        for table, row in rows.items():
+            _insert(connection, table, row)
     for number in (0, 2):
-        _insert(
-            connection,
-            "linkage.edge",
-            {
-                "left_source_system": "k12",
-                "left_source_person_key": f"K{number}",
-                "left_identity_record_id": f"r{number}",
-                "right_source_system": "benefits",
-                "right_source_person_key": f"K{number + 1}",
-                "right_identity_record_id": f"r{number + 1}",
-                "match_weight": 0.5 + number,
-                "evidence": '{"first_name": 6.5, "last_name": -2.0, "birth_date": 4.25}',
-                "decision": "not linked",
-                "model_version": "m",
-                "run_id": 1,
-            },
-        )
+        edge = {
+            "left_node": number,
+            "right_node": number + 1,
+            "match_weight": 0.5 + number,
+            "evidence": '{"first_name": 6.5, "last_name": -2.0, "birth_date": 4.25}',
+            "decision": "not linked",
+            "model_version": "m",
+            "run_id": 1,
+        }
+        _insert(connection, "linkage.edge", edge)
+    review.refresh(connection, 1)
 
 
 def _insert(connection, table: str, row: dict) -> None:
@@ -432,7 +411,7 @@ def test_links_are_decided_and_names_are_for_some(desk: Desk) -> None:
     page.get_by_role("link", name="Links").click()
     shot(page, "linkage")
     assert "2 pairs wait" in page.locator("main").inner_text()
-    assert "EXAMPLE" not in page.content() and "K0" not in page.content()
+    assert "EXAMPLE" not in page.content() and ">K0" not in page.content()
     card = page.locator("li.card").first
     card.get_by_label("Reason").fill("Same address and school.")
     card.get_by_role("button", name="Same person").click()
