@@ -66,7 +66,10 @@ def generate(
         child_welfare,
         custody,
         homelessness,
+        justice,
+        renting,
         school,
+        support,
         work,
     )
 
@@ -81,6 +84,9 @@ def generate(
     lives["homelessness"] = homelessness.history(county)
     lives["custody"] = custody.history(county)
     lives["child_welfare"] = child_welfare.history(county)
+    lives["justice"] = justice.history(county)
+    lives["renting"] = renting.history(county)
+    lives["child_support"] = support.history(county)
     spells = [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),
@@ -88,6 +94,8 @@ def generate(
         homelessness.spells(lives["homelessness"]),
         custody.spells(lives["custody"]),
         child_welfare.spells(lives["child_welfare"]),
+        renting.spells(county, lives["renting"]),
+        support.spells(county, lives["child_support"]),
     ]
     _clear(out)
     desk = Desk(out)

@@ -192,6 +192,10 @@ def test_every_model_states_its_grain_and_is_tested_on_it(manifest, models):
             for name in (
                 *(f"{agency}_records" for agency in ("vital", "k12", "benefits", "wages")),
                 *(f"{agency}_records" for agency in ("hmis", "jail", "child_welfare", "tanf_acf")),
+                *(
+                    f"{agency}_records"
+                    for agency in ("police", "courts", "child_support", "housing")
+                ),
                 *("records_unioned", "race_ethnicity_reported"),
             )
         },

@@ -48,6 +48,30 @@ tanf_acf as (
 
 ),
 
+police as (
+
+    select * from {{ ref('int_identity__police_records') }}
+
+),
+
+courts as (
+
+    select * from {{ ref('int_identity__courts_records') }}
+
+),
+
+child_support as (
+
+    select * from {{ ref('int_identity__child_support_records') }}
+
+),
+
+housing as (
+
+    select * from {{ ref('int_identity__housing_records') }}
+
+),
+
 unioned as (
 
     select * from vital
@@ -65,6 +89,14 @@ unioned as (
     select * from child_welfare
     union all
     select * from tanf_acf
+    union all
+    select * from police
+    union all
+    select * from courts
+    union all
+    select * from child_support
+    union all
+    select * from housing
 
 )
 
