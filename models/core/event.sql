@@ -1,20 +1,17 @@
+{%- set agencies = [
+    'vital',
+] -%}
 with
-
-crosswalk as (
-
-    select * from {{ ref('person_crosswalk') }}
-
-),
-
-births as (
-
-    select * from {{ ref('stg_vital__births') }}
-
-),
 
 source_spells as (
 
     select * from {{ ref('spell_source') }}
+
+),
+
+programs as (
+
+    select * from {{ ref('program') }}
 
 ),
 
@@ -24,43 +21,31 @@ persons as (
 
 ),
 
--- The day of a birth stays in identity: core knows its month.
-certificate_events as (
+event_types as (
 
-    select
-        crosswalk.person_id,
-        case
-            when crosswalk.source_system = 'vital_child' then 'birth' else 'parenthood'
-        end as event_type,
-        'vital' as source_system,
-        cast(null as {{ dbt.type_string() }}) as program_id,
-        cast(null as {{ dbt.type_string() }}) as organization_id,
-        births.source_birth_id as source_record_key,
-        {{ first_of_month('births.birth_date') }} as event_date,
-        case
-            when births.birth_date_precision = 'day' then 'month'
-            else births.birth_date_precision
-        end as date_precision
-    from births
-    inner join crosswalk
-        on
-            births.source_birth_id = crosswalk.source_person_key
-            and crosswalk.source_system in ('vital_child', 'vital_mother', 'vital_father')
-    where births.birth_date is not null
+    select * from {{ ref('ref_event_type') }}
 
 ),
 
+{% for agency in agencies -%}
+{{ agency }} as (
+
+    select * from {{ ref('event__' ~ agency) }}
+
+),
+
+{% endfor -%}
 deaths as (
 
     select
         person_id,
-        'death' as event_type,
-        'vital' as source_system,
         cast(null as {{ dbt.type_string() }}) as program_id,
         cast(null as {{ dbt.type_string() }}) as organization_id,
+        'vital' as source_system,
+        'death' as event_type,
         'death' as source_record_key,
-        death_date as event_date,
-        death_date_precision as date_precision
+        death_date_precision as date_precision,
+        death_date as event_date
     from persons
     where death_date is not null
 
@@ -69,50 +54,36 @@ deaths as (
 entries as (
 
     select
-        person_id,
-        case program_id
-            when 'k12_enrollment' then 'school_entry'
-            when 'jail' then 'jail_booking'
-            else 'homeless_program_entry'
-        end as event_type,
-        source_system,
-        program_id,
-        organization_id,
-        spell_source_id as source_record_key,
-        start_date as event_date,
-        'day' as date_precision
+        source_spells.person_id,
+        source_spells.program_id,
+        source_spells.organization_id,
+        source_spells.source_system,
+        programs.entry_event_type as event_type,
+        source_spells.spell_source_id as source_record_key,
+        'day' as date_precision,
+        source_spells.start_date as event_date
     from source_spells
-    where source_system in ('k12', 'jail', 'hmis')
+    inner join programs
+        on source_spells.program_id = programs.program_id
+    where programs.entry_event_type is not null
 
 ),
 
 exits as (
 
     select
-        person_id,
-        case program_id
-            when 'k12_enrollment' then 'school_exit'
-            when 'jail' then 'jail_release'
-            else 'homeless_program_exit'
-        end as event_type,
-        source_system,
-        program_id,
-        organization_id,
-        spell_source_id as source_record_key,
-        last_day as event_date,
-        'day' as date_precision
+        source_spells.person_id,
+        source_spells.program_id,
+        source_spells.organization_id,
+        source_spells.source_system,
+        programs.exit_event_type as event_type,
+        source_spells.spell_source_id as source_record_key,
+        'day' as date_precision,
+        source_spells.last_day as event_date
     from source_spells
-    where source_system in ('k12', 'jail', 'hmis') and last_day is not null
-
-),
-
-first_days as (
-
-    select
-        person_id,
-        min(start_date) as event_date
-    from source_spells
-    group by person_id
+    inner join programs
+        on source_spells.program_id = programs.program_id
+    where programs.exit_event_type is not null and source_spells.last_day is not null
 
 ),
 
@@ -120,21 +91,20 @@ first_observed as (
 
     select
         person_id,
-        'first_observed' as event_type,
-        'lifecourse' as source_system,
         cast(null as {{ dbt.type_string() }}) as program_id,
         cast(null as {{ dbt.type_string() }}) as organization_id,
+        'lifecourse' as source_system,
+        'first_observed' as event_type,
         'first' as source_record_key,
-        event_date,
-        'day' as date_precision
-    from first_days
+        'day' as date_precision,
+        min(start_date) as event_date
+    from source_spells
+    group by person_id
 
 ),
 
-unioned as (
+derived as (
 
-    select * from certificate_events
-    union all
     select * from deaths
     union all
     select * from entries
@@ -145,31 +115,58 @@ unioned as (
 
 ),
 
+unioned as (
+
+    {% for agency in agencies -%}
+    select * from {{ agency }}
+    union all
+    {% endfor -%}
+    select
+        {{ surrogate_key(['event_type', 'source_system', 'person_id', 'source_record_key']) }}
+            as event_id,
+        person_id,
+        program_id,
+        organization_id,
+        source_system,
+        event_type,
+        date_precision,
+        cast(null as {{ dbt.type_string() }}) as value_code,
+        cast(null as {{ dbt.type_string() }}) as value_unit,
+        cast(null as numeric(14, 4)) as value_number,
+        event_date
+    from derived
+
+),
+
 events as (
 
     select
         -- identifiers
-        {{ surrogate_key([
-            'unioned.event_type', 'unioned.source_system', 'unioned.person_id',
-            'unioned.source_record_key'
-        ]) }} as event_id,
+        unioned.event_id,
         unioned.person_id,
         unioned.program_id,
         unioned.organization_id,
         unioned.source_system,
 
         -- attributes
+        event_types.domain,
         unioned.event_type,
         unioned.date_precision,
+        unioned.value_code,
+        unioned.value_unit,
 
         -- measures
         {{ months_between('persons.birth_month', 'unioned.event_date') }} as age_months,
+        unioned.value_number,
 
         -- dates
         unioned.event_date
     from unioned
     inner join persons
         on unioned.person_id = persons.person_id
+    -- a type that nobody has defined breaks the contract: its domain is null
+    left join event_types
+        on unioned.event_type = event_types.event_type
 
 )
 

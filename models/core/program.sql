@@ -24,7 +24,9 @@ joined as (
         programs.pathway,
         programs.agency,
         programs.grain,
-        programs.overlap_policy,
+        programs.entry_event_type,
+        programs.exit_event_type,
+        spell_rules.overlap_policy,
         programs.definition,
         spell_rules.rule_version,
 

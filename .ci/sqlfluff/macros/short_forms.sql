@@ -32,6 +32,11 @@
 {% macro spell_months(relation, start_column='start_date', end_column='end_date_excl') %}select * from {{ relation }}{% endmacro %}
 {% macro censor_at_coverage(end_column, coverage_end_column) %}least({{ end_column }}, {{ coverage_end_column }}){% endmacro %}
 {% macro last_day(end_column) %}date_add({{ end_column }}){% endmacro %}
+{% macro spell_source_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
+{% macro event_rows(relation, source_system, has=[], key_system=none) %}select * from {{ relation }}{% endmacro %}
+{% macro organization_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
+{% macro coverage_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
+{% macro organization_key(source_system, column) %}concat({{ column }}){% endmacro %}
 {% macro published_count(count_expression) %}round({{ count_expression }}){% endmacro %}
 {% macro tanf_race_ethnicity() %}upper(race_white){% endmacro %}
 {% macro generate_schema_name(custom_schema_name, node) %}{% endmacro %}
