@@ -123,10 +123,11 @@
 
 
 {% macro clean_timestamp(column) -%}
-    {#- yyyy-mm-dd hh:mm to a timestamp without time zone; the county's own clock. -#}
+    {#- yyyy-mm-dd hh:mm (or with a T between) to a timestamp without time zone; the county's own
+        clock. -#}
     {%- set parts = date_parts_of(column, 'yyyy-mm-dd') -%}
     case
-        when {{ column }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]'
+        when {{ column }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-5][0-9]'
             and {{ is_real_day(parts[0], parts[1], parts[2]) }}
             then cast(substr({{ column }}, 1, 16) as timestamp)
     end

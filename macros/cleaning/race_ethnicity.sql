@@ -1,20 +1,27 @@
+{% macro race_items(hispanic, american_indian, asian, black, pacific_islander, white) -%}
+    {#- Yes/no race items ('1' is yes) as one category. -#}
+    {%- set races = {
+        'american_indian': american_indian, 'asian': asian, 'black': black,
+        'pacific_islander': pacific_islander, 'white': white
+    } -%}
+    {%- set items = races.values() | join(', ') -%}
+    case
+        when {{ hispanic }} = '1' then 'hispanic'
+        when length(replace(concat({{ items }}), '1', '')) < length(concat({{ items }})) - 1
+            then 'multiple'
+        {%- for race, item in races.items() %}
+        when {{ item }} = '1' then '{{ race }}'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+
 {% macro tanf_race_ethnicity() -%}
     {#- The yes/no race items of the federal TANF report (1 yes, 2 no) as one category. -#}
-    case
-        when race_hispanic = '1' then 'hispanic'
-        when
-            length(replace(concat(
-                race_amer_indian, race_asian, race_black, race_hawaiian, race_white
-            ), '1', '')) < length(concat(
-                race_amer_indian, race_asian, race_black, race_hawaiian, race_white
-            )) - 1
-            then 'multiple'
-        when race_amer_indian = '1' then 'american_indian'
-        when race_asian = '1' then 'asian'
-        when race_black = '1' then 'black'
-        when race_hawaiian = '1' then 'pacific_islander'
-        when race_white = '1' then 'white'
-    end
+    {{ race_items(
+        'race_hispanic', 'race_amer_indian', 'race_asian', 'race_black', 'race_hawaiian',
+        'race_white'
+    ) }}
 {%- endmacro %}
 
 

@@ -63,13 +63,11 @@ def generate(
     from orchestration.county.delivery import Desk
     from orchestration.county.lives import (
         assistance,
+        child_care,
         child_welfare,
         custody,
         homelessness,
-        justice,
-        renting,
         school,
-        support,
         work,
     )
 
@@ -84,9 +82,7 @@ def generate(
     lives["homelessness"] = homelessness.history(county)
     lives["custody"] = custody.history(county)
     lives["child_welfare"] = child_welfare.history(county)
-    lives["justice"] = justice.history(county)
-    lives["renting"] = renting.history(county)
-    lives["child_support"] = support.history(county)
+    lives["child_care"] = child_care.history(county)
     spells = [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),
@@ -94,8 +90,7 @@ def generate(
         homelessness.spells(lives["homelessness"]),
         custody.spells(lives["custody"]),
         child_welfare.spells(lives["child_welfare"]),
-        renting.spells(county, lives["renting"]),
-        support.spells(county, lives["child_support"]),
+        child_care.spells(county, lives["child_care"]),
     ]
     _clear(out)
     desk = Desk(out)

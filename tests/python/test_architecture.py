@@ -227,10 +227,9 @@ def test_every_model_states_its_grain_and_is_tested_on_it(manifest, models):
             f"int_identity__{name}": "a bag of delivered forms; identity_record makes them distinct"
             for name in (
                 *(f"{agency}_records" for agency in ("vital", "k12", "benefits", "wages")),
-                *(f"{agency}_records" for agency in ("hmis", "jail", "child_welfare", "tanf_acf")),
                 *(
                     f"{agency}_records"
-                    for agency in ("police", "courts", "child_support", "housing")
+                    for agency in ("hmis", "jail", "child_welfare", "child_care", "tanf_acf")
                 ),
                 *("records_unioned", "race_ethnicity_reported"),
             )

@@ -72,6 +72,11 @@ def jail(folder: Path) -> list[dict[str, str]]:
     return rows(folder / "bookings.csv", "cp1252", "|")
 
 
+def messages(path: Path) -> list[dict[str, str]]:
+    lines = path.read_text(encoding="ascii").splitlines()
+    return [{k: "" if v is None else str(v) for k, v in json.loads(x).items()} for x in lines]
+
+
 def delivered(made: Path) -> list[tuple[str, str, Path]]:
     """(agency, delivery, path) of every delivered file."""
     return [
@@ -153,6 +158,9 @@ def test_headers_keys_and_codes_are_the_contracts(made, contracts):
             continue  # the federal file is not made here
         if contract.file_format == "fixed_width":
             data = fixed(path, contract)
+        elif contract.file_format == "ndjson":
+            data = messages(path)
+            assert all(list(m) == [c.header for c in table.columns] for m in data), path.name
         else:
             lines = path.read_text(encoding=contract.encoding).splitlines()
             headers = [c.header for c in table.columns]
@@ -455,6 +463,72 @@ def test_quirks_of_child_welfare(made):
     assert care[halves[1]] & care[halves[2]] and not care[halves[2]] & care[halves[3]]
 
 
+def test_quirks_of_child_care_licensing(made):
+    providers = {
+        p["provider_id"]: p for p in rows(made / "observed/licensing" / LAST / "providers.csv")
+    }
+    assert {p["facility_type"] for p in providers.values()} == {"CTR", "FCC", "GRP"}
+    renewed = [p for p in providers.values() if p["previous_provider_id"] in providers]
+    assert renewed  # a new licence under a new number, the old one closed on its first day
+    for p in renewed:
+        before = providers[p["previous_provider_id"]]
+        assert (before["status"], before["closed_date"]) == ("CLOSED", p["license_start"])
+    groups = ("infant", "toddler", "preschool", "school_age")
+    places = {i: sum(int(p[f"capacity_{g}"]) for g in groups) for i, p in providers.items()}
+    homes = [i for i, p in providers.items() if p["facility_type"] == "FCC"]
+    assert all(int(providers[i]["capacity_total"]) < places[i] for i in homes)
+    ratings = defaultdict(list)
+    for r in rows(made / "observed/licensing" / LAST / "ratings.csv"):
+        ratings[r["provider_id"]].append(r)
+    assert set(ratings) < set(providers)
+    assert any(sum(r["end_date"] == "12/31/9999" for r in v) > 1 for v in ratings.values())
+
+
+def test_quirks_of_the_vacancy_stream(made):
+    stream = [
+        m for d in sorted((made / "observed/vacancy").glob("*/*.ndjson")) for m in messages(d)
+    ]
+    seen = Counter(m["message_id"] for m in stream)
+    assert 0 < sum(n > 1 for n in seen.values()) < len(seen) * 0.03  # sent twice
+    latest: dict[tuple[str, str], str] = {}
+    overtaken = 0
+    for m in stream:
+        key = (m["provider_id"], m["age_group"])
+        overtaken += m["as_of_ts"] < latest.get(key, "")
+        latest[key] = max(m["as_of_ts"], latest.get(key, ""))
+    assert 0 < overtaken < len(stream) * 0.1
+    reported = {p: max(t for (q, _), t in latest.items() if q == p) for p, _ in latest}
+    assert any(t < "2025-05-10" for t in reported.values())  # fell silent
+    assert sum(t > "2025-05-20" for t in reported.values()) > len(reported) * 0.6
+    assert any(m["vacancies"] == "" for m in stream)
+    licensed = {
+        p["provider_id"] for p in rows(made / "observed/licensing" / LAST / "providers.csv")
+    }
+    assert set(reported) <= licensed
+
+
+def test_quirks_of_subsidised_child_care(made):
+    folder = made / "observed/child_care"
+    months = {d.name: rows(d / f"subsidy_{d.name}.csv") for d in sorted(folder.iterdir())}
+    names = {d.name: rows(d / f"family_members_{d.name}.csv") for d in sorted(folder.iterdir())}
+    last = months[LAST]
+    assert any(r["hours"] == "0" and int(r["amount_paid"]) > 0 for m in months.values() for r in m)
+    assert any(r["setting_ordinal"] == "02" for r in last)
+    assert any(r["provider_state_id"].startswith("EX") for r in last)
+    assert any(r["reason_for_care"] == "4" and r["family_size"] == "1" for r in last)
+    # the ordinal names another child of the family in another quarter
+    ordinal = defaultdict(set)
+    for month in names.values():
+        for m in month:
+            if m["member_role"] == "C":
+                key = (m["unique_state_identifier"], m["birth_year_month"], m["first_name"])
+                ordinal[key].add(m["member_ordinal"])
+    assert any(len(o) > 1 for o in ordinal.values())
+    for month, members in names.items():
+        there = {(m["unique_state_identifier"], m["member_ordinal"]) for m in members}
+        assert {(r["unique_state_identifier"], r["child_ordinal"]) for r in months[month]} <= there
+
+
 def test_people_with_two_ids_and_address_points_that_grow(made):
     owners = defaultdict(lambda: defaultdict(set))
     for r in rows(made / "truth/records.csv"):
@@ -493,24 +567,15 @@ def delivered_keys(made: Path) -> dict[str, set[str]]:
             found["benefits"] |= {m["client_id"] for m in rows(path)}
         elif path.name in ("Client.csv", "Enrollment.csv", "Exit.csv", "Services.csv"):
             found["hmis"] |= {c["PersonalID"] for c in rows(path)}
+        elif path.name.startswith("family_members_"):
+            found["child_care"] |= {
+                "|".join((m["unique_state_identifier"], m["birth_year_month"], m["first_name"]))
+                for m in rows(path)
+            }
         elif path.name == "clients.csv" and agency == "child_welfare":
             found["child_welfare"] |= {c["client_id"] for c in rows(path)}
         elif agency == "jail":
             found["jail"] |= {b["jacket_no"] for b in jail(path.parent)}
-        elif agency == "police":
-            found["police"] |= {a["mni_no"] for a in rows(path, delimiter="|")}
-        elif path.name == "charges.csv":
-            found["court_case"] |= {c["case_no"] for c in rows(path)}
-        elif path.name == "evictions.csv":
-            found["eviction"] |= {
-                f"{e['case_no']}|{e['party_no']}"
-                for e in rows(path)
-                if not e["defendant_name"].startswith("OCCUPANT")
-            }
-        elif path.name == "participants.csv":
-            found["child_support"] |= {m["member_id"] for m in rows(path)}
-        elif path.name == "family_members.csv":
-            found["housing"] |= {f"{m['household_no']}|{m['member_no']}" for m in rows(path)}
     found["wages"] = {wage_key(line) for line in wage_lines(made)}
     return found
 
@@ -554,8 +619,7 @@ def test_true_lives_are_possible_lives(made):
     assert programs == {
         "k12_enrollment", "snap", "tanf", "employment", "shelter", "transitional_housing",
         "permanent_housing", "street_outreach", "other_homeless_service", "jail",
-        "subsidized_tenancy", "child_support",
-        "foster_care",
+        "foster_care", "child_care_subsidy",
     }  # fmt: skip
 
 

@@ -11,7 +11,6 @@
 {% macro delivery_month_end(delivery) %}cast({{ delivery }} as date){% endmacro %}
 {% macro clean_text(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_name(column) %}upper({{ column }}){% endmacro %}
-{% macro name_part(column, part) %}upper({{ column }}){% endmacro %}
 {% macro clean_ssn(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_ssn_last4(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_integer(column) %}cast({{ column }} as integer){% endmacro %}
@@ -38,6 +37,7 @@
 {% macro coverage_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
 {% macro organization_key(source_system, column) %}concat({{ column }}){% endmacro %}
 {% macro published_count(count_expression) %}round({{ count_expression }}){% endmacro %}
+{% macro race_items(hispanic, american_indian, asian, black, pacific_islander, white) %}concat({{ hispanic }}, {{ american_indian }}, {{ asian }}, {{ black }}, {{ pacific_islander }}, {{ white }}){% endmacro %}
 {% macro tanf_race_ethnicity() %}upper(race_white){% endmacro %}
 {% macro generate_schema_name(custom_schema_name, node) %}{% endmacro %}
 {% macro ije_race_code() %}upper(race1){% endmacro %}

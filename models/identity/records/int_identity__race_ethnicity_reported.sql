@@ -54,21 +54,15 @@ protection_clients as (
 
 ),
 
-arrests as (
+care_members as (
 
-    select * from {{ ref('stg_police__arrests') }}
-
-),
-
-charges as (
-
-    select * from {{ ref('stg_courts__charges') }}
+    select * from {{ ref('stg_child_care__family_members') }}
 
 ),
 
-subsidized_members as (
+care_months as (
 
-    select * from {{ ref('stg_housing__family_members') }}
+    select * from {{ ref('stg_child_care__subsidy_months') }}
 
 ),
 
@@ -121,27 +115,6 @@ coded as (
         source_client_id as source_person_key,
         race_code as source_code
     from protection_clients
-    union all
-    select distinct
-        'police' as source_system,
-        'police' as agency,
-        source_person_index_id as source_person_key,
-        race_code as source_code
-    from arrests
-    union all
-    select distinct
-        'court_case' as source_system,
-        'courts' as agency,
-        source_case_id as source_person_key,
-        race_code as source_code
-    from charges
-    union all
-    select distinct
-        'housing' as source_system,
-        'housing' as agency,
-        source_member_id as source_person_key,
-        race_code as source_code
-    from subsidized_members
 
 ),
 
@@ -181,6 +154,18 @@ itemised as (
         race_ethnicity
     from children
     where race_ethnicity is not null
+    union all
+    select distinct
+        'child_care' as source_system,
+        care_members.source_member_id as source_person_key,
+        care_months.race_ethnicity
+    from care_members
+    inner join care_months
+        on
+            care_members.report_month = care_months.report_month
+            and care_members.source_family_id = care_months.source_family_id
+            and care_members.member_ordinal = care_months.child_ordinal
+    where care_months.race_ethnicity is not null
 
 ),
 

@@ -42,33 +42,15 @@ child_welfare as (
 
 ),
 
+child_care as (
+
+    select * from {{ ref('int_identity__child_care_records') }}
+
+),
+
 tanf_acf as (
 
     select * from {{ ref('int_identity__tanf_acf_records') }}
-
-),
-
-police as (
-
-    select * from {{ ref('int_identity__police_records') }}
-
-),
-
-courts as (
-
-    select * from {{ ref('int_identity__courts_records') }}
-
-),
-
-child_support as (
-
-    select * from {{ ref('int_identity__child_support_records') }}
-
-),
-
-housing as (
-
-    select * from {{ ref('int_identity__housing_records') }}
 
 ),
 
@@ -88,15 +70,9 @@ unioned as (
     union all
     select * from child_welfare
     union all
+    select * from child_care
+    union all
     select * from tanf_acf
-    union all
-    select * from police
-    union all
-    select * from courts
-    union all
-    select * from child_support
-    union all
-    select * from housing
 
 )
 
