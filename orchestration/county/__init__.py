@@ -66,8 +66,10 @@ def generate(
         child_care,
         child_welfare,
         custody,
+        hardship,
         homelessness,
         school,
+        utilities,
         work,
     )
 
@@ -83,6 +85,9 @@ def generate(
     lives["custody"] = custody.history(county)
     lives["child_welfare"] = child_welfare.history(county)
     lives["child_care"] = child_care.history(county)
+    lives["pantry"] = hardship.pantry(county)
+    lives["helpline"] = hardship.calls(county)
+    lives["utilities"] = utilities.history(county)
     spells = [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),

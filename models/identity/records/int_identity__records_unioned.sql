@@ -54,6 +54,24 @@ tanf_acf as (
 
 ),
 
+helpline as (
+
+    select * from {{ ref('int_identity__helpline_records') }}
+
+),
+
+food_bank as (
+
+    select * from {{ ref('int_identity__food_bank_records') }}
+
+),
+
+utility as (
+
+    select * from {{ ref('int_identity__utility_records') }}
+
+),
+
 unioned as (
 
     select * from vital
@@ -73,6 +91,12 @@ unioned as (
     select * from child_care
     union all
     select * from tanf_acf
+    union all
+    select * from helpline
+    union all
+    select * from food_bank
+    union all
+    select * from utility
 
 )
 
