@@ -376,26 +376,47 @@ def county() -> None:
 @click.option("--seed", default=2026, show_default=True)
 @click.option("--out", type=DIRECTORY, required=True)
 @click.option("--bad-delivery/--no-bad-delivery", default=True, show_default=True)
-def generate(persons: int, months: int, seed: int, out: Path, bad_delivery: bool) -> None:
+@click.option("--processes", type=int, help="Agencies that write at a time.")
+@AS_JSON
+def generate(
+    persons: int,
+    months: int,
+    seed: int,
+    out: Path,
+    bad_delivery: bool,
+    processes: int | None,
+    as_json: bool,
+) -> None:
     """Write the county's deliveries to OUT/observed and the truth to OUT/truth.
 
     \b
     Example:
       lifecourse county generate --persons 20000 --months 6 --seed 2026 --out /tmp/county
     """
+    from dataclasses import asdict
+
     from orchestration import county as library
     from orchestration.progress import say
 
     with _progress():
-        library.generate(
+        made = library.generate(
             out,
             persons=persons,
             months=months,
             seed=seed,
             bad_delivery=bad_delivery,
-            progress=say,
+            processes=processes,
+            progress=lambda text: say(f"county: {text}", stage=True),
         )
+    if as_json:
+        _print_json({**asdict(made), "out": str(made.out)})
+        return
     click.echo(f"deliveries in {out / 'observed'}, truth in {out / 'truth'}")
+    click.echo(
+        f"{persons:,} persons, {months} months: {made.files:,} files, "
+        f"{sum(made.rows.values()):,} rows, {made.size / 1e9:.2f} GB in {made.seconds:.0f} s; "
+        f"largest process {made.memory / 1e9:.2f} GB"
+    )
 
 
 @main.group()
@@ -434,6 +455,28 @@ def bench_scale(records: int) -> None:
 
     with _progress():
         figures = library.run(records, progress=say)
+    _print_json(figures)
+
+
+@bench.command("county")
+@click.argument("persons", type=int)
+@click.option("--months", default=24, show_default=True)
+@click.option("--processes", type=int, help="Agencies that write at a time.")
+@click.option("--folder", type=DIRECTORY, help="Where there is room for the county meanwhile.")
+def bench_county(persons: int, months: int, processes: int | None, folder: Path | None) -> None:
+    """Time, memory and bytes of making a fictional county, which is deleted; prints JSON.
+
+    \b
+    Example:
+      lifecourse bench county 100000 --months 24
+    """
+    from orchestration.bench import county as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(
+            persons, months=months, processes=processes, folder=folder, progress=say
+        )
     _print_json(figures)
 
 

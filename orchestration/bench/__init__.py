@@ -1,6 +1,8 @@
-"""Measurements anybody can repeat: accuracy and speed of the linkage on data that ships.
+"""Measurements anybody can repeat: accuracy and speed of the linkage on data that ships, and
+what the fictional county costs.
 
 `linkage` links sample data and scores it, `scale` races plain Splink, `samples` reads the
-data. Add here: a benchmark that runs from the installed project alone. Keep out: anything the
+data, `county` makes a county and deletes it.
+Add here: a benchmark that runs from the installed project alone. Keep out: anything the
 pipeline uses, and figures (docs/benchmarks.md).
 """

@@ -11,16 +11,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-VERSION = "1"
+from orchestration.errors import UnusableEnvironment, UsageError
+
+if TYPE_CHECKING:
+    from orchestration.county.lives import Spells
+    from orchestration.county.world import World
+
+VERSION = "2"
 
 
 @dataclass(frozen=True)
 class CountySummary:
-    """What was made. rows: data rows by agency; truth: rows by truth file; seconds: wall time."""
+    """What was made. rows: data rows by agency; truth: rows by truth file; size: bytes of the
+    delivered files; seconds: wall time; memory: bytes of the largest process at its peak; cpu:
+    processor time of the world, the lives, each agency and the truth, in seconds."""
 
     out: Path
     persons: int
@@ -32,7 +42,10 @@ class CountySummary:
     files: int
     rows: dict[str, int]
     truth: dict[str, int]
+    size: int
     seconds: float
+    memory: int
+    cpu: dict[str, float]
 
 
 def generate(
@@ -43,6 +56,7 @@ def generate(
     seed: int = 2026,
     bad_delivery: bool = True,
     start: str = "2025-01",
+    processes: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CountySummary:
     """Write OUT/observed/<agency>/<delivery>/..., OUT/truth/*.csv and OUT/county.json.
@@ -50,17 +64,67 @@ def generate(
     persons: how many live in the county when it starts (at least 500; the files also know those
     who died, left or came). months: monthly deliveries from `start` (YYYY-MM) on.
     bad_delivery: also write the spoilt benefits file of the month after the last.
-    Raises UsageError for arguments out of range and for an OUT that holds anything else.
+    processes: how many agencies write at a time (None: as suits size and machine); the bytes
+    are the same. county.json is written last: a folder without its figures is not finished.
+    Raises UsageError for arguments out of range and for an OUT that holds anything else,
+    UnusableEnvironment when the disk is full. After any error nothing of the county is left.
     """
     began = time.perf_counter()
     out = Path(out)
     _check(out, persons, months, start)
+    if processes is not None and processes < 1:
+        raise UsageError(f"{processes} processes cannot work; ask for 1 or more.")
     say = progress or (lambda message: None)
 
-    import numpy as np
+    from orchestration.county import handover, timeline, truth, world
 
-    from orchestration.county import agencies, faults, timeline, truth, world
-    from orchestration.county.delivery import Desk
+    window = timeline.window(start, months)
+    bad = window.folder(months) if bad_delivery else None
+    cpu: dict[str, float] = {}
+    with _folder(out):
+        say("people, families and homes")
+        clock = time.process_time()
+        county = world.build(window, persons, seed)
+        cpu["world"] = time.process_time() - clock
+        say("school, work, assistance, homelessness, custody")
+        spells = _live(county)
+        cpu["lives"] = time.process_time() - clock - cpu["world"]
+        count = handover.processes(persons, processes)
+        handed = handover.run(county, out, bad, count, say)
+        cpu.update({one.agency: one.cpu for one in handed})
+        say("truth")
+        clock = time.process_time()
+        rows = truth.write(county, handed, spells, out)
+        cpu["truth"] = time.process_time() - clock
+        about = {
+            "persons": persons,
+            "months": months,
+            "seed": seed,
+            "start": start,
+            "bad_delivery": bad,
+            "version": VERSION,
+        }
+        (out / "county.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return CountySummary(
+        out=out,
+        persons=persons,
+        months=months,
+        seed=seed,
+        first_delivery=window.folder(0),
+        last_delivery=window.folder(months - 1),
+        bad_delivery=f"benefits/{bad}" if bad else None,
+        files=sum(h.files for h in handed),
+        rows={h.agency: h.rows for h in handed},
+        truth=rows,
+        size=sum(h.size for h in handed),
+        seconds=time.perf_counter() - began,
+        memory=_peak_memory(),
+        cpu={step: round(spent, 1) for step, spent in cpu.items()},
+    )
+
+
+def _live(county: World) -> list[Spells]:
+    """Fill county.lives, in an order in which each finds what it needs; the true spells."""
     from orchestration.county.lives import (
         assistance,
         child_care,
@@ -73,10 +137,6 @@ def generate(
         work,
     )
 
-    window = timeline.window(start, months)
-    say("people, families and homes")
-    county = world.build(window, persons, seed)
-    say("school, work, assistance, homelessness, custody")
     lives = county.lives
     lives["school"] = school.history(county)
     lives["assistance"] = assistance.history(county)
@@ -88,7 +148,7 @@ def generate(
     lives["pantry"] = hardship.pantry(county)
     lives["helpline"] = hardship.calls(county)
     lives["utilities"] = utilities.history(county)
-    spells = [
+    return [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),
         work.spells(county, lives["work"]),
@@ -97,53 +157,20 @@ def generate(
         child_welfare.spells(lives["child_welfare"]),
         child_care.spells(county, lives["child_care"]),
     ]
-    _clear(out)
-    desk = Desk(out)
-    last = {}
-    for name, deliver in agencies.ALL.items():
-        say(f"files of {name}")
-        last[name] = deliver(county, desk)
-    bad = None
-    if bad_delivery:
-        year, month = divmod(window.first + months, 12)
-        bad = f"{year + 1970:04d}-{month + 1:02d}"
-        next_month = dict(last["benefits"])
-        next_month["report_month"] = np.full(len(next_month["report_month"]), bad)
-        issued = [f"{bad[5:]}{v[2:6]}{bad[:4]}" for v in next_month["issued_date"].tolist()]
-        next_month["issued_date"] = np.array(issued)
-        spoilt = faults.spoil(next_month, faults.BAD["benefits"], county.stream("faults"))
-        desk.put("benefits", bad, f"case_members_{bad}.csv", spoilt)
-    desk.close()
-    say("truth")
-    rows = truth.write(county, desk, spells, out)
-    about = {
-        "persons": persons,
-        "months": months,
-        "seed": seed,
-        "start": start,
-        "bad_delivery": bad,
-        "version": VERSION,
-    }
-    (out / "county.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    return CountySummary(
-        out=out,
-        persons=persons,
-        months=months,
-        seed=seed,
-        first_delivery=window.folder(0),
-        last_delivery=window.folder(months - 1),
-        bad_delivery=f"benefits/{bad}" if bad else None,
-        files=sum(len(f) for f in desk.files.values()),
-        rows=desk.rows,
-        truth=rows,
-        seconds=time.perf_counter() - began,
-    )
+
+
+def _peak_memory() -> int:
+    """Bytes of this process or of the largest one it forked, at its peak."""
+    import resource
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return unit * max(resource.getrusage(who).ru_maxrss for who in whose)
 
 
 def _check(out: Path, persons: int, months: int, start: str) -> None:
     import re
-
-    from orchestration.errors import UsageError
 
     if persons < 500:
         raise UsageError(f"A county of {persons} persons is too small; ask for at least 500.")
@@ -159,12 +186,35 @@ def _check(out: Path, persons: int, months: int, start: str) -> None:
         )
 
 
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """OUT cleared of the county that was there before, and cleared again if making this one
+    fails: a part of a county looks like a county whose agencies delivered nothing."""
+    import errno
+
+    there = out.is_dir()
+    _clear(out)
+    # county.json goes last when written and first when removed, and marks the folder as ours
+    (out / "county.json").write_text("{}\n", encoding="utf-8")
+    try:
+        yield
+    except BaseException as error:
+        _clear(out)
+        if not there:
+            out.rmdir()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UnusableEnvironment(
+                f"The disk of {out} is full and the unfinished county was removed; free space, "
+                "or ask for fewer persons or months."
+            ) from error
+        raise
+
+
 def _clear(out: Path) -> None:
-    """Remove the county that was there before: only observed/, truth/ and county.json."""
+    """Make the folder and remove a county from it: only observed/, truth/ and county.json."""
     import shutil
 
     out.mkdir(parents=True, exist_ok=True)
-    # county.json goes last when written and first when removed, and marks the folder as ours
     for name in ("observed", "truth"):
         shutil.rmtree(out / name, ignore_errors=True)
-    (out / "county.json").write_text("{}\n", encoding="utf-8")
+    (out / "county.json").unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from orchestration.county.columns import Columns
+from orchestration.county.delivery import Desk
+from orchestration.county.world import World
 
 Fault = Callable[[Columns, np.random.Generator], Columns]
 
@@ -50,6 +52,16 @@ def repeated(share: float) -> Fault:
 
 # the benefits file of the month after the last: TANF gone, half of the rows, 5 % keys twice
 BAD = {"benefits": (without("program", "TANF"), only(0.5), repeated(0.05))}
+
+
+def deliver(world: World, desk: Desk, agency: str, delivery: str, last: Columns) -> None:
+    """Write the spoilt file of the delivery after the last good one, whose columns are `last`."""
+    columns = dict(last)
+    columns["report_month"] = np.full(len(last["report_month"]), delivery)
+    issued = [f"{delivery[5:]}{v[2:6]}{delivery[:4]}" for v in last["issued_date"].tolist()]
+    columns["issued_date"] = np.array(issued)
+    spoilt = spoil(columns, BAD[agency], world.stream("faults"))
+    desk.put(agency, delivery, f"case_members_{delivery}.csv", spoilt)
 
 
 def spoil(columns: Columns, faults: tuple[Fault, ...], rng: np.random.Generator) -> Columns:

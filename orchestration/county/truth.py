@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestration.county.columns import ranks, write_rows
-from orchestration.county.delivery import Desk
+from orchestration.county.handover import Handed
 from orchestration.county.lives import Spells
 from orchestration.county.population import RACES
 from orchestration.county.timeline import OPEN, text
@@ -31,16 +31,20 @@ def names(persons: np.ndarray) -> np.ndarray:
     return np.char.add("P", np.char.zfill((np.asarray(persons) + 1).astype("U9"), 7))
 
 
-def write(world: World, desk: Desk, spells: list[Spells], out: Path) -> dict[str, int]:
+def write(world: World, handed: list[Handed], spells: list[Spells], out: Path) -> dict[str, int]:
     """Write truth/*.csv; the number of rows of each."""
     folder = out / "truth"
     folder.mkdir(parents=True, exist_ok=True)
     people, res = world.people, world.residence
     tables = {}
     system, key, person = [], [], []
-    for name in sorted(desk.keys):
-        keys, persons = desk.keys[name]
-        keys = keys.to_numpy(zero_copy_only=False)
+    parts: dict[str, list] = {}
+    for one in handed:
+        for name, noted in one.keys.items():
+            parts.setdefault(name, []).append(noted)
+    for name in sorted(parts):
+        keys = np.concatenate([k.to_numpy(zero_copy_only=False) for k, _ in parts[name]])
+        persons = np.concatenate([p for _, p in parts[name]])
         order = np.lexsort((np.arange(len(keys)), ranks(keys)))
         # a key of a second holder was noted again in every delivery: once is enough
         number = ranks(keys)[order].astype(np.int64) * 2**31 + persons[order]

@@ -8,6 +8,7 @@ Add here: a property every generated county must have. Keep out: how well it can
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import re
@@ -19,9 +20,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from orchestration import county, settings
-from orchestration.errors import UsageError
+from orchestration.bench import county as bench
+from orchestration.cli import main
+from orchestration.county.delivery import Desk
+from orchestration.errors import LifecourseError, UnusableEnvironment, UsageError
 from orchestration.landing.contracts import load_contracts
 
 PERSONS = 12_000
@@ -114,6 +119,13 @@ def test_same_arguments_same_bytes_in_another_process(tmp_path):
         env={"PYTHONHASHSEED": "12345", "PATH": "", "TZ": "Asia/Tokyo"},
     )
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+
+
+def test_the_number_of_processes_changes_no_byte(tmp_path):
+    one = county.generate(tmp_path / "a", persons=600, months=2, processes=1)
+    two = county.generate(tmp_path / "b", persons=600, months=2, processes=2)
+    assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
+    assert (one.rows, one.truth, one.files, one.size) == (two.rows, two.truth, two.files, two.size)
 
 
 def test_another_seed_gives_another_county(tmp_path):
@@ -751,6 +763,7 @@ def test_other_starts_work(tmp_path, start):
         ({"months": 0}, "1 to 60"),
         ({"start": "2025-13"}, "not a month"),
         ({"start": "January"}, "not a month"),
+        ({"processes": 0}, "0 processes"),
     ],
 )
 def test_arguments_out_of_range(tmp_path, arguments, word):
@@ -766,3 +779,44 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(UsageError, match="is a file"):
         county.generate(tmp_path / "thesis.txt", persons=600)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_disk_leaves_nothing_half_done(tmp_path, monkeypatch, processes):
+    def full(self, agency, delivery, name, columns, **how):
+        raise OSError(errno.ENOSPC, "No space left on device", name)
+
+    monkeypatch.setattr(Desk, "put", full)
+    (tmp_path / "mine").mkdir()
+    for out in (tmp_path / "mine", tmp_path / "new"):
+        with pytest.raises(UnusableEnvironment, match="is full and the unfinished county was"):
+            county.generate(out, persons=600, months=1, processes=processes)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def test_a_county_that_was_killed_half_way_is_made_anew(tmp_path):
+    (tmp_path / "observed" / "jail" / "2024-11").mkdir(parents=True)
+    (tmp_path / "county.json").write_text("{}\n")  # as while it is being made
+    county.generate(tmp_path, persons=600, months=1, bad_delivery=False)
+    assert {p.parent.name for p in (tmp_path / "observed").glob("*/*/*")} == {"2025-01"}
+    assert json.loads((tmp_path / "county.json").read_text())["persons"] == 600
+
+
+def test_the_command_says_what_it_made_and_the_benchmark_measures_it(tmp_path):
+    out = tmp_path / "c"
+    ran = CliRunner().invoke(
+        main, ["county", "generate", "--persons", "600", "--months", "1", "--out", str(out)]
+    )
+    assert ran.exit_code == 0, ran.output
+    size = sum(p.stat().st_size for _, _, p in delivered(out))
+    files = len(delivered(out))
+    assert f"600 persons, 1 months: {files} files" in ran.output
+    assert f"{size / 1e9:.2f} GB" in ran.output and "largest process" in ran.output
+    figures = bench.run(600, months=1, folder=tmp_path)
+    assert figures["files"] == files and figures["observed_gb"] == round(size / 1e9, 3)
+    assert figures["wall_seconds"] > 0.2 and figures["cpu_seconds"] > 0.2
+    assert figures["peak_gb"] >= figures["largest_process_gb"] > 0.05
+    assert {"world", "lives", "truth", "vital"} <= set(figures["cpu_by_step"])
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]  # the measured county is deleted
+    with pytest.raises(LifecourseError, match="too small"):
+        bench.run(10, folder=tmp_path)
