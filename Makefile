@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo run ui test lint fix lock clean clean-demo
+.PHONY: help setup demo run ui desk browser test lint fix lock clean clean-demo
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,17 @@ run: setup ## take in new deliveries: make run DELIVERIES=/data/from-agencies
 ui: setup ## Dagster's UI on http://127.0.0.1:3000
 	@$(BIN)/lifecourse ui
 
-test: setup lint ## everything CI runs: lint, then all tests
+desk: setup ## the steward desk on http://127.0.0.1:8321
+	@$(BIN)/lifecourse desk serve
+
+browser: ## Chromium, which the tests of the steward desk drive
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "installing chromium"; [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+		>/dev/null; } || { echo "The tests need Chromium; install it (Debian, Ubuntu: apt-get" \
+		"install chromium), then run make test again."; exit 3; }
+
+test: setup browser lint ## everything CI runs: lint, then all tests
 	@$(BIN)/python -m pytest
 
 lint: setup ## ruff and sqlfluff

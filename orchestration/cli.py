@@ -152,6 +152,7 @@ def psql(arguments: tuple[str, ...]) -> None:
         "PGUSER": facts["LIFECOURSE_PG_USER"],
         "PGPASSWORD": facts["LIFECOURSE_PG_PASSWORD"],
         "PGDATABASE": facts["LIFECOURSE_PG_DATABASE"],
+        **{name: value for name, value in facts.items() if name == "PGOPTIONS"},
     }
     sys.exit(
         subprocess.run(
@@ -288,16 +289,20 @@ def list_deliveries(as_json: bool) -> None:
     if as_json:
         _print_json(rows)
         return
-    click.echo(f"{'delivery':12} {'file':34} {'period':8} {'received':16} {'rows':>9}  status")
+    usual = ("original", "full_replacement")
+    click.echo(
+        f"{'load':>6} {'delivery':12} {'file':34} {'period':8} {'received':16} {'rows':>9}  status"
+    )
     for row in rows:
         name = f"{row['agency']}/{row['file']}"
         count = "" if row["rows"] is None else f"{row['rows']:,}"
         click.echo(
-            f"{row['delivery']:12} {name:34} {row['period']:8} {row['received'][:16]:16} "
-            f"{count:>9}  {row['status']}"
+            f"{row['load_id']:>6} {row['delivery']:12} {name:34} {row['period']:8} "
+            f"{row['received'][:16]:16} {count:>9}  {row['status']}"
+            + ("" if row["type"] in usual else f" {row['type'].replace('_', ' ')}")
         )
         if row["status"] in ("held", "rejected", "duplicate") and row["reason"]:
-            click.echo(f"{'':14}{row['reason']}")
+            click.echo(f"{'':14}load {row['load_id']}: {row['reason']}")
         for rule in row["failed_rules"]:
             click.echo(f"{'':14}- {rule['severity']}: {rule['message']}")
 
@@ -357,6 +362,107 @@ def new_source(agency: str, file: str, sample: Path, layout: Path | None) -> Non
 
     made = library.create(_settings(), agency, file, sample, layout=layout)
     click.echo(library.describe(made))
+
+
+# --- the steward desk ------------------------------------------------------------------
+
+
+@main.group()
+def desk() -> None:
+    """The web page where stewards see loads and decide."""
+
+
+@desk.command()
+@click.option("--port", default=8321, show_default=True)
+def serve(port: int) -> None:
+    """Serve the desk on this machine until interrupted.
+
+    \b
+    Example:
+      lifecourse desk serve
+    """
+    from orchestration import desk as library
+
+    click.echo(f"the steward desk is at http://{library.HOST}:{port} (Ctrl-C ends it)", err=True)
+    library.serve(_settings(), port=port)
+
+
+@desk.command("add-user")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, help="May be given several times.")
+@click.option("--agency", "agencies", multiple=True, help="Only for this agency; several times.")
+def add_user(name: str, roles: tuple[str, ...], agencies: tuple[str, ...]) -> None:
+    """Let someone sign in, or change their roles and password.
+
+    Roles: viewer, steward, approver, linkage, identified. The password is asked for, or read
+    from standard input when that is no terminal.
+
+    \b
+    Example:
+      lifecourse desk add-user r.lee --role steward --agency k12
+    """
+    from orchestration.desk import users
+
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    users.add(_settings(), name, password, roles=roles, agencies=agencies or ("*",))
+    click.echo(f"{name} may sign in: {', '.join(roles)}")
+
+
+@desk.command("remove-user")
+@click.argument("name")
+def remove_user(name: str) -> None:
+    """Let someone sign in no longer.
+
+    \b
+    Example:
+      lifecourse desk remove-user r.lee
+    """
+    from orchestration.desk import users
+
+    users.remove(_settings(), name)
+    click.echo(f"{name} may no longer sign in")
+
+
+@main.command()
+@click.argument("load_id", type=int)
+@click.option("--release", "verb", flag_value="release", help="Publish it all the same.")
+@click.option("--reject", "verb", flag_value="reject", help="Never publish it.")
+@click.option("--reason", required=True)
+@click.option("--steward", required=True, help="Who decides.")
+def decide(load_id: int, verb: str | None, reason: str, steward: str) -> None:
+    """Release or reject a held load; see `lifecourse deliveries`.
+
+    \b
+    Example:
+      lifecourse decide 41 --release --steward r.lee --reason "The program closed in May."
+    """
+    from orchestration.errors import UsageError
+    from orchestration.quality import decisions
+
+    if verb is None:
+        raise UsageError("Say --release or --reject.")
+    done = (decisions.release if verb == "release" else decisions.reject)(
+        _settings(), load_id, steward=steward, reason=reason
+    )
+    click.echo(done.sentence)
+
+
+@main.command()
+@click.argument("decision", type=int)
+@click.option("--approver", required=True, help="Who approves; not who decided.")
+def approve(decision: int, approver: str) -> None:
+    """Approve a decision that waits for a second person.
+
+    \b
+    Example:
+      lifecourse approve 7 --approver m.diaz
+    """
+    from orchestration.quality import decisions
+
+    click.echo(decisions.approve(_settings(), decision, approver=approver).sentence)
 
 
 # --- linkage and the county ------------------------------------------------------------

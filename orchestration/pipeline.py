@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import dbt, landing, server, warehouse
-from orchestration.errors import LifecourseError
+from orchestration.errors import LifecourseError, UsageError
 from orchestration.intake import FileSet, file_sets
 from orchestration.linkage import overrides, schema
 from orchestration.progress import say
@@ -57,10 +57,15 @@ def run(
     """Accept what is new in `deliveries`, then build and release if anything changed.
 
     agency: only this agency's deliveries. through: no delivery folder that sorts after this
-    name (for replaying history). Raises UsageError for a folder or agency that is not there,
-    UnusableEnvironment when another run is at work, LifecourseError when a build step failed;
-    what was published before stays.
+    name (for replaying history). Raises UsageError for a folder or agency that is not there and
+    while LIFECOURSE_AS_OF is set, UnusableEnvironment when another run is at work,
+    LifecourseError when a build step failed; what was published before stays.
     """
+    if settings.as_of is not None:
+        raise UsageError(
+            "LIFECOURSE_AS_OF is set: staging is seen as it was, and what is built of it must "
+            "not become the release; unset it and run again."
+        )
     contracts = landing.load_contracts(settings.contracts)
     report = RunReport()
     found = landing.discover(deliveries, contracts, agency=agency)
@@ -122,7 +127,7 @@ def _accept(
     os.environ["LIFECOURSE_DELIVERIES"] = str(deliveries)
     instance, definitions = _dagster(settings)
     job = definitions.resolve_job_def(ACCEPT)
-    for delivery in sorted(pending):
+    for delivery in sorted(pending, key=landing.order):
         instance.add_dynamic_partitions(delivery_partitions.name, [delivery])
         selection: list[dg.AssetKey] = []
         for file_set in sets:

@@ -23,6 +23,8 @@ class Settings:
         the agency's own; None when it is the embedded one.
     port: LIFECOURSE_PORT, the embedded server's port; None lets the first start choose.
     deliveries: the folder agencies deliver into; LIFECOURSE_DELIVERIES or <home>/deliveries.
+    as_of: LIFECOURSE_AS_OF, an accepted load: staging is read as its publication left it
+        (landing.superseding); None reads what is current.
     """
 
     root: Path
@@ -30,6 +32,7 @@ class Settings:
     database_url: str | None
     port: int | None
     deliveries: Path
+    as_of: int | None = None
 
     @property
     def contracts(self) -> Path:
@@ -58,7 +61,7 @@ class Settings:
 def load() -> Settings:
     """Read the settings from the environment.
 
-    Raises UsageError when LIFECOURSE_PORT is not a port number.
+    Raises UsageError when LIFECOURSE_PORT is not a port number or LIFECOURSE_AS_OF no load id.
     """
     from orchestration.errors import UsageError
 
@@ -68,6 +71,12 @@ def load() -> Settings:
             f"LIFECOURSE_PORT is {port!r}; set it to a port number between 1 and 65535, "
             "or unset it to let the warehouse choose one."
         )
+    as_of = os.environ.get("LIFECOURSE_AS_OF") or None
+    if as_of is not None and not (as_of.isdigit() and 0 < int(as_of) < 2**31):
+        raise UsageError(
+            f"LIFECOURSE_AS_OF is {as_of[:20]!r}; set it to the id of an accepted load, as "
+            "`lifecourse deliveries` lists them, or unset it."
+        )
     home = _folder("LIFECOURSE_HOME", PROJECT_ROOT / ".lifecourse")
     return Settings(
         root=PROJECT_ROOT,
@@ -75,6 +84,7 @@ def load() -> Settings:
         database_url=os.environ.get("LIFECOURSE_DATABASE_URL") or None,
         port=int(port) if port else None,
         deliveries=_folder("LIFECOURSE_DELIVERIES", home / "deliveries"),
+        as_of=int(as_of) if as_of else None,
     )
 
 

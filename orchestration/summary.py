@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration import warehouse
+from orchestration import landing, warehouse
 from orchestration.settings import Settings
 
 _PUBLISHED = """
@@ -62,16 +62,17 @@ def summary(settings: Settings) -> dict[str, Any]:
 def deliveries(settings: Settings) -> list[dict[str, Any]]:
     """Every delivered file, oldest first, with its status and the rules that held it.
 
-    A row: agency, file, period, delivery, received (ISO), status, rows, current, reason,
-    failed_rules: [{rule, severity, message}] (critical ones first).
+    A row: load_id, agency, file, period, delivery, type, received (ISO), status, rows, current,
+    reason, failed_rules: [{rule, severity, message}] (critical ones first).
     """
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
+        landing.ensure_staging(connection, ())
         loads = connection.execute(
             """
             select load_id, agency, file, period, delivery, received_at, status, row_count,
-                is_current, reason
-            from quality.load order by delivery, agency, file, load_id
+                is_current, reason, delivery_type
+            from quality.load order by delivery_order, agency, file, load_id
             """
         ).fetchall()
         failed: dict[int, list[dict[str, str]]] = {}
@@ -92,6 +93,7 @@ def deliveries(settings: Settings) -> list[dict[str, Any]]:
             "file": load[2],
             "period": load[3],
             "delivery": load[4],
+            "type": load[10],
             "received": load[5].isoformat(timespec="seconds"),
             "status": load[6],
             "rows": load[7],

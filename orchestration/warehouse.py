@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import psycopg
 
 # One row of quality.load is one delivered file. `status` is what a steward sees;
-# `gate_status` is what the publish statement demands. `is_current` marks the loads that
-# the _current views show: one per file and scope, where the scope of an increment is its
-# period and that of a snapshot is '*'.
+# `gate_status` is what the publish statement demands. `is_current` marks the loads whose rows
+# the _current views show: of a file and scope the last whole delivery and the changes after
+# it. The scope of an increment is its period, that of a snapshot '*' (landing.delivery_types).
 BOOKKEEPING = """
 create schema if not exists quality;
 
@@ -48,8 +48,6 @@ create table if not exists quality.load (
     check (not is_current or status = 'accepted'),
     check (status <> 'accepted' or gate_status in ('passed', 'overridden'))
 );
-create unique index if not exists load_one_current
-    on quality.load (agency, file, scope) where is_current;
 create index if not exists load_by_sha256 on quality.load (sha256);
 
 create table if not exists quality.check_result (
@@ -85,6 +83,54 @@ create table if not exists quality.metric_history (
     primary key (load_id, table_name, metric, column_name, slice)
 );
 
+-- What stewards decided about loads and rules. release: publish these held loads although their
+-- gate failed; reject: never publish them; override: from now until expires_on the rule does not
+-- hold this file. A decision that needs a second person is in force when that person approved.
+create table if not exists quality.disposition (
+    disposition_id integer generated always as identity primary key,
+    kind text not null check (kind in ('release', 'reject', 'override')),
+    agency text not null,
+    file text not null,
+    load_ids integer[] not null,
+    rule_id text,
+    reason text not null check (btrim(reason) <> ''),
+    steward text not null,
+    decided_at timestamptz not null default now(),
+    needs_approval boolean not null,
+    approved_by text,
+    approved_at timestamptz,
+    expires_on date,
+    withdrawn_by text,
+    withdrawn_at timestamptz,
+    check (approved_by is null or approved_by <> steward),
+    check ((kind = 'override') = (rule_id is not null)),
+    check (kind <> 'override' or expires_on is not null)
+);
+create or replace view quality.disposition_in_force as
+select *
+from quality.disposition
+where withdrawn_at is null
+    and (not needs_approval or approved_by is not null)
+    and (expires_on is null or expires_on >= current_date);
+
+-- Who may sign in at the steward desk. agencies: '*' or the names of agencies.
+create table if not exists quality.desk_user (
+    user_name text primary key,
+    password_hash text not null,
+    roles text[] not null,
+    agencies text[] not null default '{*}',
+    created_at timestamptz not null default now(),
+    disabled_at timestamptz
+);
+-- Every sight of identified rows and every act at the desk; holds nobody's value.
+create table if not exists quality.access_log (
+    access_id bigint generated always as identity primary key,
+    occurred_at timestamptz not null default now(),
+    user_name text not null,
+    action text not null,
+    subject text not null
+);
+
 -- One row per build of everything downstream of staging. `inputs` is the fingerprint of what
 -- went in (current loads, models, seeds, linkage model): the same again needs no new build.
 create table if not exists quality.build (
@@ -114,13 +160,20 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
     import psycopg
 
     try:
-        return psycopg.connect(url(settings), autocommit=autocommit, connect_timeout=10)
+        connection = psycopg.connect(url(settings), autocommit=autocommit, connect_timeout=10)
     except psycopg.OperationalError as error:
         where = urlsplit(settings.database_url or "").hostname or "the embedded server"
         raise UnusableEnvironment(
             f"The warehouse at {where} does not answer ({str(error).splitlines()[0]}); "
             "check LIFECOURSE_DATABASE_URL or run `lifecourse status`."
         ) from error
+    if settings.as_of is not None:
+        connection.execute(
+            "select set_config('lifecourse.as_of', %s, false)", [str(settings.as_of)]
+        )
+        if not autocommit:
+            connection.commit()
+    return connection
 
 
 @contextmanager
@@ -154,9 +207,13 @@ def sqlalchemy_url(settings: Settings) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables profiles.example.yml reads, for a dbt child process or a shell."""
+    """The variables profiles.example.yml reads, for a dbt child process or a shell.
+
+    PGOPTIONS, which every libpq client reads, when staging is to be seen as of a load.
+    """
     parts = urlsplit(url(settings))
-    return {
+    as_of = {} if settings.as_of is None else {"PGOPTIONS": f"-c lifecourse.as_of={settings.as_of}"}
+    return as_of | {
         "LIFECOURSE_PG_HOST": unquote(parts.hostname or "127.0.0.1"),
         "LIFECOURSE_PG_PORT": str(parts.port or 5432),
         "LIFECOURSE_PG_USER": unquote(parts.username or os.environ.get("USER", "")),

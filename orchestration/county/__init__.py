@@ -132,7 +132,10 @@ def _live(county: World) -> list[Spells]:
         custody,
         hardship,
         homelessness,
+        justice,
+        renting,
         school,
+        support,
         utilities,
         work,
     )
@@ -144,6 +147,9 @@ def _live(county: World) -> list[Spells]:
     lives["homelessness"] = homelessness.history(county)
     lives["custody"] = custody.history(county)
     lives["child_welfare"] = child_welfare.history(county)
+    lives["justice"] = justice.history(county)
+    lives["renting"] = renting.history(county)
+    lives["child_support"] = support.history(county)
     lives["child_care"] = child_care.history(county)
     lives["pantry"] = hardship.pantry(county)
     lives["helpline"] = hardship.calls(county)
@@ -155,6 +161,8 @@ def _live(county: World) -> list[Spells]:
         homelessness.spells(lives["homelessness"]),
         custody.spells(lives["custody"]),
         child_welfare.spells(lives["child_welfare"]),
+        renting.spells(county, lives["renting"]),
+        support.spells(county, lives["child_support"]),
         child_care.spells(county, lives["child_care"]),
     ]
 

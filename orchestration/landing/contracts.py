@@ -29,6 +29,7 @@ CLASSIFICATIONS = ("open", "protected", "restricted")
 ROLES = ("identifier", "quasi_identifier", "content")
 FILE_FORMATS = ("csv", "fixed_width", "excel", "parquet", "ndjson")
 DELIVERY_KINDS = ("snapshot", "increment")
+DELIVERY_TYPES = ("original", "resubmission", "full_replacement", "correction", "incremental")
 LOGICAL_TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
 TEAM_ROLES = ("data_owner", "data_steward", "data_custodian")
 
@@ -38,6 +39,8 @@ LONGEST_COLUMN_NAME = 63
 LONGEST_TABLE_NAME = 50
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SPAN = re.compile(r"([1-9][0-9]*)-([1-9][0-9]*)")
+# A column in a template of rowPeriod, or some characters of it: {year}, {month:1-4}.
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([0-9]+-[0-9]+))?\}")
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,10 @@ class Server:
 class Contract:
     """One delivered file, as its agency and the data system agreed it.
 
+    delivery_kind: what one file covers, everything (snapshot) or a period (increment).
+    delivery_type: that of a delivery which does not name its own (delivery_types).
+    row_period: how a row tells its period, as a template of columns: {year}Q{quarter}.
+    deleted_when: the column and its values that mark a row as deleted.
     sheet, header_row, footer_rows, footer_pattern: of a workbook. sheet is a name or a number
     from 1; footer_rows are cut off at the end; so are last rows whose first value matches
     footer_pattern as a whole.
@@ -157,6 +164,9 @@ class Contract:
     publish_set: str
     tables: tuple[Table, ...]
     path: Path
+    delivery_type: str = "original"
+    row_period: str | None = None
+    deleted_when: tuple[str, tuple[str, ...]] | None = None
     envelope: Envelope | None = None
     sheet: str | int | None = None
     header_row: int = 1
@@ -243,6 +253,9 @@ def load_contract(path: Path) -> Contract:
         publish_set=str(custom.get("publishSet") or file),
         tables=tables,
         path=path,
+        delivery_type=_delivery_type(reader, custom),
+        row_period=custom.get("rowPeriod"),
+        deleted_when=_deleted_when(reader, custom.get("deletedWhen")),
         envelope=envelope,
         sheet=_sheet(reader, custom.get("sheet")),
         header_row=reader.whole("headerRow", custom.get("headerRow", 1), 1),
@@ -353,6 +366,25 @@ def _service_level(reader: _Fields, document: OpenDataContractStandard, name: st
             value = reader.text(f"slaProperties {name}", level.value)
             return f"{value} {level.unit}" if level.unit else value
     raise reader.wrong(f"slaProperties {name}", "is missing")
+
+
+def _delivery_type(reader: _Fields, custom: dict[str, Any]) -> str:
+    by_kind = "full_replacement" if custom.get("deliveryKind") == "snapshot" else "original"
+    return reader.choice("deliveryType", custom.get("deliveryType", by_kind), DELIVERY_TYPES)
+
+
+def _deleted_when(reader: _Fields, value: object) -> tuple[str, tuple[str, ...]] | None:
+    if value is None:
+        return None
+    if (
+        not isinstance(value, dict)
+        or set(value) != {"column", "values"}
+        or not isinstance(value["values"], list)
+        or not value["values"]
+        or not all(isinstance(v, str) for v in value["values"])
+    ):
+        raise reader.wrong("deletedWhen", "must be {column: NAME, values: [quoted texts]}")
+    return str(value["column"]), tuple(value["values"])
 
 
 def _envelope(reader: _Fields, custom: dict[str, Any]) -> Envelope | None:
@@ -495,6 +527,7 @@ def _check_format(reader: _Fields, contract: Contract) -> None:
         raise reader.wrong("encoding", "is not one that Python knows") from error
     if len(contract.delimiter) != 1:
         raise reader.wrong("delimiter", "must be one character")
+    _check_row_terms(reader, contract)
     if contract.footer_pattern is not None:
         try:
             re.compile(contract.footer_pattern)
@@ -508,6 +541,27 @@ def _check_format(reader: _Fields, contract: Contract) -> None:
                 raise reader.wrong(
                     f"column {column.name} pattern", f"is not a regular expression ({error.msg})"
                 ) from error
+
+
+def _check_row_terms(reader: _Fields, contract: Contract) -> None:
+    """rowPeriod and deletedWhen name columns of every table."""
+    named = [contract.deleted_when[0]] if contract.deleted_when else []
+    if contract.row_period is not None:
+        places = PLACEHOLDER.findall(str(contract.row_period))
+        if not places or re.search(r"[{}]", PLACEHOLDER.sub("", str(contract.row_period))):
+            raise reader.wrong("rowPeriod", "must be a template such as {year}Q{quarter}")
+        for name, span in places:
+            named.append(name)
+            if span:
+                reader.span("rowPeriod", span)
+    for table in contract.tables:
+        known = {column.name for column in table.columns}
+        for name in named:
+            if name not in known:
+                raise reader.wrong(
+                    "rowPeriod or deletedWhen",
+                    f"names the column {name}, which the table {table.name} does not have",
+                )
 
 
 def _columns(contract: Contract) -> Iterator[Column]:

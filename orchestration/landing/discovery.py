@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import UsageError
+from orchestration.landing import delivery_types
 from orchestration.landing.archives import ArchiveFault, Packed, member_names, members
 from orchestration.landing.contracts import Contract
 from orchestration.landing.readers import BadInput
 
-# The month of handing over, with an optional suffix for a resubmission: 2025-03, 2025-03_r1.
+# The month of handing over, with an optional suffix that says of which type the delivery is and
+# counts those of the month: 2025-03, 2025-03_r1, 2025-03_c2 (delivery_types).
 DELIVERY = re.compile(r"\d{4}-(0[1-9]|1[0-2])([_-][A-Za-z0-9]+)?")
 MANIFEST = "manifest.json"
 # Files that a transfer program has not finished, and what desktops leave behind.
@@ -32,7 +34,8 @@ HASH_BLOCK = 1 << 20
 class DeliveredFile:
     """One file as found.
 
-    period: what the file covers, by its name, its header or its delivery folder.
+    period: what the file covers, by its name, its header or its delivery folder; dated: by one
+    of the first two.
     contract: None when no contract of the agency describes a file of this name.
     place: agency/delivery/name, how messages and quality.load.path name the file; the member
     of a ZIP archive is agency/delivery/archive.zip/member. problem: why the file is not to be
@@ -46,6 +49,7 @@ class DeliveredFile:
     contract: Contract | None
     place: str
     problem: str | None = None
+    dated: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -98,7 +102,12 @@ def discover(
     ]
     return sorted(
         found,
-        key=lambda f: (f.delivery, f.agency, f.contract.file if f.contract else "", f.place),
+        key=lambda f: (
+            delivery_types.order(f.delivery),
+            f.agency,
+            f.contract.file if f.contract else "",
+            f.place,
+        ),
     )
 
 
@@ -112,7 +121,9 @@ def manifest_entry(file: DeliveredFile) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(text)
-        entries = {entry["name"]: entry for entry in content["files"]}
+        # What holds for the whole delivery may be said once.
+        common = {key: content[key] for key in ("type", "period") if key in content}
+        entries = {entry["name"]: common | entry for entry in content["files"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"its {MANIFEST} is not a list of files in JSON") from error
     if file.path.name in entries:
@@ -146,8 +157,8 @@ def _packed_entry(path: Packed, entry: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"{path.archive.name} is not what its {MANIFEST} says: it was changed on the way"
         )
-    rows = entry.get("rows")
-    return {"name": path.name} if rows is None else {"name": path.name, "rows": rows}
+    left = {key: entry[key] for key in ("rows", "type", "period") if entry.get(key) is not None}
+    return {"name": path.name, **left}
 
 
 @lru_cache(maxsize=64)
@@ -238,11 +249,13 @@ def _file(
     if len(matches) > 1:
         files = " and ".join(contract.file for contract, _ in matches)
         raise UsageError(f"{place} fits the contracts {files}; make their filePattern differ.")
-    period, contract = delivery[:7], None
-    if matches:
-        contract, match = matches[0]
-        period = match.groupdict().get("period") or _header_period(path, contract) or period
-    return DeliveredFile(folder.name, delivery, period, path, contract, place)
+    if not matches:
+        return DeliveredFile(folder.name, delivery, delivery[:7], path, None, place)
+    contract, match = matches[0]
+    told = match.groupdict().get("period") or _header_period(path, contract)
+    return DeliveredFile(
+        folder.name, delivery, told or delivery[:7], path, contract, place, dated=bool(told)
+    )
 
 
 def _header_period(path: Path | Packed, contract: Contract) -> str | None:

@@ -6,11 +6,12 @@ Add here: a check that needs the whole file. Keep out: judging rows (quality), r
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestration.errors import LifecourseError, UnusableEnvironment
-from orchestration.landing import registry, staging
+from orchestration.landing import registry, staging, superseding
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.discovery import DeliveredFile, manifest_entry
 from orchestration.landing.readers import BadInput, Source, copy_blocks
@@ -70,9 +71,14 @@ def load_candidate(connection: psycopg.Connection, file: DeliveredFile, load_id:
                 )
             tables = _load(connection, file, contract, load_id, registered[0])
             connection.execute(
-                "update quality.load set row_count = %s, contract_version = %s, "
+                "update quality.load set row_count = %s, contract_version = %s, by_key = %s, "
                 "gate_status = 'pending' where load_id = %s",
-                (sum(tables.values()), contract.version, load_id),
+                (
+                    sum(tables.values()),
+                    contract.version,
+                    json.dumps(superseding.rules(contract)),
+                    load_id,
+                ),
             )
     except BadInput as bad:
         reason = f"{file.place}: {bad}."

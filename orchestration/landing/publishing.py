@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from orchestration.errors import LifecourseError, UnusableEnvironment
-from orchestration.landing import staging
+from orchestration.landing import staging, superseding
 from orchestration.landing.registry import committed, reopen_duplicates
 
 if TYPE_CHECKING:
@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT = "5s"
 
 # The gate is part of the statement that accepts: whoever calls, however started, a load whose
-# gate was not passed is not hit. A load held only because its set was held goes when the
-# override of the set's culprit goes with it.
+# gate was not passed is not hit, unless a steward's release of it is in force. A load held only
+# because its set was held goes when the release of the set's culprit goes with it.
 ACCEPT = """
 update quality.load as l
-set status = 'accepted', decided_at = now(), reason = null
+set status = 'accepted', decided_at = now(), reason = null, publication = %(publication)s
 where l.load_id = any(%(ids)s)
-    and l.gate_status in ('passed', 'overridden')
+    and (
+        l.gate_status = 'passed'
+        or l.gate_status = 'overridden' and exists (
+            select from quality.disposition_in_force as d
+            where d.kind = 'release' and l.load_id = any(d.load_ids)
+        )
+    )
     and (
         l.status = 'received'
         or l.status = 'held' and (
@@ -60,14 +66,14 @@ where (m.agency, m.publish_set, m.delivery) in (
 order by m.path
 """
 
-# The latest delivery of a scope is current, whatever the order in which files arrived.
-LATEST = """
-select distinct on (agency, file, scope) load_id
-from quality.load
-where status = 'accepted' and (agency, file, scope) in (
-    select agency, file, scope from quality.load where load_id = any(%(ids)s)
-)
-order by agency, file, scope, delivery collate "C" desc, load_id desc
+# The loads of these files that are current from here on; kept beside the load because the gate
+# and the summary ask for it often.
+FLIP = """
+update quality.load as l set is_current = not l.is_current
+where (l.agency, l.file) in (select agency, file from quality.load where load_id = any(%(ids)s))
+    and l.is_current <> exists (
+        select from quality.current_load as c where c.load_id = l.load_id
+    )
 """
 
 
@@ -86,6 +92,10 @@ def publish(connection: psycopg.Connection, load_ids: Sequence[int]) -> dict[str
     try:
         with committed(connection):
             connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            # What is current follows the order of publications, so there is one at a time; and
+            # it is judged as of now, whatever the session looks at.
+            connection.execute("set local lifecourse.as_of = ''")
+            connection.execute("select pg_advisory_xact_lock(hashtext('lifecourse.publish'))")
             return _publish(connection, ids)
     except errors.LockNotAvailable as error:
         raise UnusableEnvironment(
@@ -132,7 +142,8 @@ def drop_candidates(connection: psycopg.Connection, load_ids: Sequence[int]) -> 
 def _publish(connection: psycopg.Connection, ids: list[int]) -> dict[str, int]:
     from psycopg import sql
 
-    accepted = connection.execute(ACCEPT, {"ids": ids}).fetchall()
+    publication = connection.execute("select nextval('quality.publication')").fetchone()[0]
+    accepted = connection.execute(ACCEPT, {"ids": ids, "publication": publication}).fetchall()
     if len(accepted) != len(ids):
         raise LifecourseError(_refusal(connection, ids, {row[0] for row in accepted}))
     missing = connection.execute(MISSING, {"ids": ids}).fetchone()
@@ -177,23 +188,13 @@ def _publish(connection: psycopg.Connection, ids: list[int]) -> dict[str, int]:
                 load_id=sql.Literal(load_id),
             )
         )
-    _flip(connection, ids)
+    parents: dict[int, dict[str, str]] = {load_id: {} for load_id in ids}
+    for _, _, table, load_id in owned:
+        parents[load_id][table] = staging.staging_schema(agencies[load_id])
+    for load_id in ids:
+        superseding.supersede(connection, load_id, parents[load_id])
+    connection.execute(FLIP, {"ids": ids})
     return rows
-
-
-def _flip(connection: psycopg.Connection, ids: list[int]) -> None:
-    latest = [row[0] for row in connection.execute(LATEST, {"ids": ids})]
-    # Off before on: the index that allows one current load for each scope is checked row by row.
-    connection.execute(
-        "update quality.load as l set is_current = false from quality.load as n "
-        "where n.load_id = any(%s) and l.agency = n.agency and l.file = n.file "
-        "and l.scope = n.scope and l.is_current and l.load_id <> n.load_id",
-        (latest,),
-    )
-    connection.execute(
-        "update quality.load set is_current = true where load_id = any(%s) and not is_current",
-        (latest,),
-    )
 
 
 def _refusal(connection: psycopg.Connection, ids: list[int], accepted: set[int]) -> str:

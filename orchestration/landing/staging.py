@@ -1,20 +1,23 @@
 """The tables a contract asks for: a staging table, its partitions, and its _current view.
 
     staging_<agency>.<table>               every published load, one list partition each
-    staging_<agency>.<table>_current       the rows of the current loads; all that dbt reads
+    staging_<agency>.<table>_current       the rows that are current; all that dbt reads
     candidate_<agency>.<table>_l<load_id>  one load before it is published
 
+Which rows are current, and as of which load, is the business of superseding.
 All contract columns are text; typing is done once, in models/staging.
 Add here: a column that landing itself adds to each row. Keep out: moving rows.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orchestration.landing import registry
+from orchestration.landing import registry, superseding
 from orchestration.landing.contracts import Contract, Table
+from orchestration.landing.delivery_types import ALL
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,8 +52,10 @@ def ensure_staging(connection: psycopg.Connection, contracts: Iterable[Contract]
 
     contracts = list(contracts)
     with registry.committed(connection):
-        connection.execute(registry.DDL)
+        registry.once(connection, "quality.seen_file", registry.DDL)
+        registry.once(connection, "quality.current_load", superseding.DDL)
         there = _columns(connection)
+        views = _views(connection)
         schemas = {row[0] for row in connection.execute("select nspname from pg_namespace")}
         statements: list[sql.Composable] = []
         for agency in sorted({contract.agency for contract in contracts}):
@@ -61,7 +66,7 @@ def ensure_staging(connection: psycopg.Connection, contracts: Iterable[Contract]
                     )
         for contract in contracts:
             for table in contract.tables:
-                statements += _table_statements(contract, table, there)
+                statements += _table_statements(contract, table, there, views)
         if statements:
             connection.execute(sql.SQL(";\n").join(statements))
 
@@ -113,8 +118,21 @@ def _columns(connection: psycopg.Connection) -> dict[tuple[str, str], list[str]]
     return {(schema, name): columns for schema, name, columns in rows}
 
 
+def _views(connection: psycopg.Connection) -> dict[tuple[str, str], str]:
+    """The fingerprint of every view's definition, kept as its comment."""
+    rows = connection.execute(
+        r"select n.nspname, c.relname, obj_description(c.oid, 'pg_class') from pg_class as c "
+        r"join pg_namespace as n on n.oid = c.relnamespace "
+        r"where c.relkind = 'v' and n.nspname like 'staging\_%'"
+    ).fetchall()
+    return {(schema, name): comment for schema, name, comment in rows}
+
+
 def _table_statements(
-    contract: Contract, table: Table, there: dict[tuple[str, str], list[str]]
+    contract: Contract,
+    table: Table,
+    there: dict[tuple[str, str], list[str]],
+    views: dict[tuple[str, str], str],
 ) -> list[sql.Composable]:
     from psycopg import sql
 
@@ -154,29 +172,46 @@ def _table_statements(
     if before is not None:
         shown = before[len(VIEW_COLUMNS) :]
         kept = shown + [name for name in kept if name not in shown]
-    if before is None or len(before) != len(VIEW_COLUMNS) + len(kept):
-        statements.append(
-            sql.SQL(
-                # `offset 0` keeps the planner from flattening this into a join over all loads:
-                # so each current load reads its own partition and no other (2026-11-23).
-                "create or replace view {view} as select d._load_id, d._row_number,"
-                " l.period as _period, known.delivery as _delivery,"
-                " l.received_at as _received_at, {columns} from quality.load as l"
-                # The same content delivered again is no new load, but it says that nothing has
-                # changed since: the rows are as of that later delivery.
-                " cross join lateral (select max(same.delivery) as delivery"
-                " from quality.load as same where same.agency = l.agency and same.file = l.file"
-                " and same.scope = l.scope and same.sha256 = l.sha256"
-                " and (same.load_id = l.load_id or same.status = 'duplicate')) as known"
-                " cross join lateral"
-                " (select * from {parent} as p where p._load_id = l.load_id offset 0) as d"
-                " where l.is_current and l.agency = {agency} and l.file = {file}"
-            ).format(
-                view=sql.Identifier(schema, f"{table.name}_current"),
-                parent=parent,
-                agency=sql.Literal(agency),
-                file=sql.Literal(contract.file),
-                columns=sql.SQL(", ").join(sql.SQL("d.{}").format(sql.Identifier(n)) for n in kept),
-            )
-        )
+    view = sql.Identifier(schema, f"{table.name}_current")
+    definition = _current_view(contract, table, view, parent, kept)
+    fingerprint = hashlib.md5(definition.as_string().encode()).hexdigest()
+    if views.get((schema, f"{table.name}_current")) != fingerprint:
+        comment = sql.SQL("comment on view {} is {}").format(view, sql.Literal(fingerprint))
+        statements += [definition, comment]
     return statements
+
+
+def _current_view(
+    contract: Contract, table: Table, view: sql.Composable, parent: sql.Composable, kept: list[str]
+) -> sql.Composable:
+    from psycopg import sql
+
+    period: sql.Composable = sql.SQL("l.period")
+    if contract.row_period is not None:
+        period = sql.SQL(
+            "case l.scope when {} then coalesce({}, l.period) else l.period end"
+        ).format(sql.Literal(ALL), superseding.row_period(contract.row_period))
+    return sql.SQL(
+        "create or replace view {view} as select d._load_id, d._row_number,"
+        " {period} as _period, known.delivery as _delivery, l.received_at as _received_at,"
+        " {columns} from quality.current_load as l"
+        # The same content delivered again is no new load, and an incremental delivery holds
+        # only what has changed: the other rows are as of that later delivery.
+        ' cross join lateral (select max(same.delivery collate "C") as delivery'
+        " from quality.load as same where same.agency = l.agency and same.file = l.file"
+        " and (same.load_id = l.load_id or same.publication <= (select quality.as_of()) and ("
+        " same.status = 'duplicate' and same.scope = l.scope and same.sha256 = l.sha256"
+        " or same.status = 'accepted' and same.delivery_type = 'incremental'"
+        " and same.scope in ({all}, l.scope) and (same.delivery_order, same.load_id)"
+        " > (l.delivery_order, l.load_id)))) as known"
+        " cross join lateral ({rows}) as d"
+        " where l.agency = {agency} and l.file = {file}"
+    ).format(
+        view=view,
+        period=period,
+        columns=sql.SQL(", ").join(sql.SQL("d.{}").format(sql.Identifier(n)) for n in kept),
+        all=sql.Literal(ALL),
+        rows=superseding.current_rows(contract, table, parent),
+        agency=sql.Literal(contract.agency),
+        file=sql.Literal(contract.file),
+    )

@@ -2,8 +2,9 @@
 
 A file is written under a hidden name, then renamed into <deliveries>/<agency>/<delivery>/.
 delivery is the month the server last wrote the file, else the month of pulling; a new version
-within a month becomes a resubmission, <month>_r1. A record beside the deliveries remembers
-what was fetched. Add here: how files are put. Keep out: how servers are reached (sources).
+within a month becomes a resubmission, <month>_r1, or another delivery of changes, <month>_i1,
+where the contract's deliveries are. A record beside the deliveries remembers what was fetched.
+Add here: how files are put. Keep out: how servers are reached (sources).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from orchestration.errors import LifecourseError, UnusableEnvironment, UsageError
 from orchestration.landing.contracts import Contract, Server
+from orchestration.landing.delivery_types import CHANGES, SUFFIXES, order
 from orchestration.pulling.sources import Remote, remotes
 from orchestration.settings import Settings
 
@@ -131,7 +133,7 @@ def _take(folder: Path, contract: Contract, server: Server, remote: Remote) -> P
         place = None
         if known.get("sha256") != sha256:
             month = (remote.modified or datetime.now(UTC)).strftime("%Y-%m")
-            target_path = _free(folder, month, remote.name, sha256)
+            target_path = _free(folder, month, contract, remote.name, sha256)
             target_path.parent.mkdir(exist_ok=True)
             # A pull killed before it wrote the record comes upon its own file again.
             if not target_path.exists():
@@ -144,17 +146,24 @@ def _take(folder: Path, contract: Contract, server: Server, remote: Remote) -> P
     return Pulled(contract.agency, contract.file, place, size) if place else None
 
 
-def _free(folder: Path, month: str, name: str, sha256: str) -> Path:
-    """Where this content lies already, or the first delivery of the month without the name."""
-    number = 0
-    while True:
-        path = folder / (f"{month}_r{number}" if number else month) / name
-        if not path.exists():
-            return path
-        with path.open("rb") as stream:
+def _free(folder: Path, month: str, contract: Contract, name: str, sha256: str) -> Path:
+    """Where this content lies already, or the first delivery of the month without the name.
+
+    A second file of a month is a resubmission, unless the contract's deliveries hold changes:
+    then it is another one of those, and must not close what the first one left alone.
+    """
+    kind = contract.delivery_type if contract.delivery_type in CHANGES else "resubmission"
+    letter = next(letter for letter, named in SUFFIXES.items() if named == kind)
+    there = sorted(
+        (path.name for path in folder.glob(f"{month}*") if (path / name).exists()), key=order
+    )
+    for delivery in there:
+        with (folder / delivery / name).open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() == sha256:
-                return path
-        number += 1
+                return folder / delivery / name
+    # One row of numbers for the month: the order of its deliveries is that of their arrival.
+    number = order(there[-1])[1] + 1 if there else 0
+    return folder / (f"{month}_{letter}{number}" if number else month) / name
 
 
 def _read_record(folder: Path) -> dict[str, dict[str, str]]:

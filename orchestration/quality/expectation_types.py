@@ -123,6 +123,11 @@ class _Ours(BatchExpectation):
         """(met, observed value, figures for the message)."""
         raise NotImplementedError
 
+    def failing_rows(self) -> str | None:
+        """SQL, true for a row of the batch (with its companions) that breaks the rule; None for
+        a rule about the file as a whole."""
+        return None
+
     def get_validation_dependencies(
         self, execution_engine: Any = None, runtime_configuration: dict | None = None
     ) -> Any:
@@ -170,6 +175,9 @@ class _PerColumn(_Ours):
             measures[f"column:{column}"] = f"count(*) filter (where {condition})"
         return {"measures": measures}
 
+    def failing_rows(self) -> str | None:
+        return " or ".join(f"({condition})" for condition in self.conditions().values())
+
     def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
         rows = figures["rows"]
         failing = {
@@ -181,11 +189,23 @@ class _PerColumn(_Ours):
 
 
 class ExpectRequiredColumnsToBeFilled(_PerColumn):
+    """Rows marked as deleted (`deleted_when`: {column: values}) need only the columns of
+    `always`."""
+
     columns: list[str]
-    success_keys: ClassVar[tuple[str, ...]] = ("columns", "limit")
+    always: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
+    deleted_when: dict[str, list[str]] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    success_keys: ClassVar[tuple[str, ...]] = ("columns", "always", "deleted_when", "limit")
 
     def conditions(self) -> dict[str, str]:
-        return {column: f"{quote(column)} is null" for column in self.columns}
+        alive = "".join(
+            f" and ({quote(column)} in ({', '.join(map(literal, values))})) is not true"
+            for column, values in self.deleted_when.items()
+        )
+        return {
+            column: f"{quote(column)} is null" + ("" if column in self.always else alive)
+            for column in self.columns
+        }
 
 
 class ExpectCodesToBeListed(_PerColumn):
@@ -233,6 +253,10 @@ class ExpectKeyToBeUnique(_Ours):
             },
         }
 
+    def failing_rows(self) -> str | None:
+        key = ", ".join(map(quote, self.columns))
+        return f"({key}) in (select {key} from batch group by {key} having count(*) > 1)"
+
     def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
         return figures["repeating"] == 0, figures["repeating"], dict(figures)
 
@@ -252,6 +276,9 @@ class ExpectRowsToSatisfy(_Mostly):
 
     condition: str
     success_keys: ClassVar[tuple[str, ...]] = ("condition", "where", "mostly", "companions")
+
+    def failing_rows(self) -> str | None:
+        return f"({self.where or 'true'}) and ({self.condition}) is false"
 
     def value_kwargs(self) -> dict[str, Any]:
         failing = f"count(*) filter (where ({self.condition}) is false)"
@@ -274,6 +301,14 @@ class ExpectGroupsToSatisfy(_Mostly):
         "mostly",
         "companions",
     )
+
+    def failing_rows(self) -> str | None:
+        key = ", ".join(map(quote, self.columns))
+        where = self.where or "true"
+        return (
+            f"({where}) and ({key}) in (select {key} from batch where {where} group by {key} "
+            f"having ({self.condition}) is false)"
+        )
 
     def value_kwargs(self) -> dict[str, Any]:
         return {
@@ -306,17 +341,22 @@ class ExpectRowsToHaveAParent(_Mostly):
         "companions",
     )
 
-    def value_kwargs(self) -> dict[str, Any]:
+    def _orphan(self) -> tuple[str, str]:
+        """(which rows are looked at, which of them have no parent)."""
         child = ", ".join(map(quote, self.columns))
         theirs = ", ".join(map(quote, self.parent_columns or self.columns))
         filled = " and ".join(f"{quote(column)} is not null" for column in self.columns)
         known = f"({child}) in (select {theirs} from {self.relation})"
+        return f"{filled} and ({self.where})" if self.where else filled, f"({known}) is not true"
+
+    def failing_rows(self) -> str | None:
+        return " and ".join(f"({part})" for part in self._orphan())
+
+    def value_kwargs(self) -> dict[str, Any]:
+        where, orphan = self._orphan()
         return {
-            "measures": {
-                "rows": "count(*)",
-                "failing": f"count(*) filter (where ({known}) is not true)",
-            },
-            "where": f"{filled} and ({self.where})" if self.where else filled,
+            "measures": {"rows": "count(*)", "failing": f"count(*) filter (where {orphan})"},
+            "where": where,
             "companions": self.companions,
         }
 
@@ -396,9 +436,14 @@ class _NearHistory(_Ours):
 class ExpectRowCountNearHistory(_NearHistory):
     """`limit` is a share of the rows before; a count of n moves by sqrt(n) by itself."""
 
+    def allowed(self, figures: dict) -> float:
+        """By how many rows a load may differ from those before."""
+        _, before = self.rows(figures)
+        return max(self.limit * before, self.noise * sqrt(before))
+
     def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
         now, before = self.rows(figures)
-        allowed = max(self.limit * before, self.noise * sqrt(before))
+        allowed = self.allowed(figures)
         return (
             abs(now - before) <= allowed,
             now,
@@ -409,20 +454,25 @@ class ExpectRowCountNearHistory(_NearHistory):
 class ExpectMissingSharesNearHistory(_NearHistory):
     """`limit` is the growth of a column's share of empty fields, 0.05 = five points."""
 
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
+    def shares(self, figures: dict, column: str) -> tuple[float, float, float] | None:
+        """(empty share now, before, the growth allowed); None where there is no history."""
         rows, rows_before = self.rows(figures)
+        missing = figures[self.load_id].get(("missing", column, ""))
+        known = [i for i in self.references() if ("missing", column, "") in figures[i]]
+        if missing is None or not known or not rows or not rows_before:
+            return None  # a column that is new in the contract has no history
+        before = self.mean(figures, "missing", column)
+        pooled = (missing + before) / (rows + rows_before)
+        chance = sqrt(pooled * (1 - pooled) * (1 / rows + 1 / rows_before))
+        return missing / rows, before / rows_before, max(self.limit, self.noise * chance)
+
+    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
+        rows, _ = self.rows(figures)
         failing = {}
         for column in self.columns:
-            missing = figures[self.load_id].get(("missing", column, ""))
-            known = [i for i in self.references() if ("missing", column, "") in figures[i]]
-            if missing is None or not known or not rows or not rows_before:
-                continue  # a column that is new in the contract has no history
-            before = self.mean(figures, "missing", column)
-            pooled = (missing + before) / (rows + rows_before)
-            chance = sqrt(pooled * (1 - pooled) * (1 / rows + 1 / rows_before))
-            now_share, before_share = missing / rows, before / rows_before
-            if now_share - before_share > max(self.limit, self.noise * chance):
-                failing[column] = {"now": now_share, "before": before_share}
+            shares = self.shares(figures, column)
+            if shares and shares[0] - shares[1] > shares[2]:
+                failing[column] = {"now": shares[0], "before": shares[1]}
         return not failing, len(failing), {"rows": rows, "columns": failing}
 
 

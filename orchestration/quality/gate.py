@@ -7,6 +7,7 @@ the gate was passed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from orchestration import warehouse
 from orchestration.errors import LifecourseError
 from orchestration.landing.contracts import Contract, Table
-from orchestration.quality import engine, history, messages, results, suites, typed
+from orchestration.landing.delivery_types import CHANGES
+from orchestration.quality import decisions, engine, history, messages, results, suites, typed
 from orchestration.quality.results import CheckResult, GateReport
 from orchestration.quality.suites import RuleSpec
 from orchestration.settings import Settings
@@ -36,8 +38,8 @@ def specs(contract: Contract) -> list[RuleSpec]:
 @dataclass(frozen=True)
 class _Load:
     load_id: int
-    delivery: str
     period: str
+    delivery_type: str
     compared_with: list[int]
 
 
@@ -75,6 +77,8 @@ def _run(
         verdicts += found
         if document is not None:
             documents[table.name] = document
+    suspended = decisions.suspended(connection, contract.agency, contract.file)
+    verdicts = [results.suspend(v, suspended.get(v.rule_id)) for v in verdicts]
     report = GateReport(load_id, verdicts)
     results.save(
         connection,
@@ -95,7 +99,7 @@ def _run(
 
 def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:
     row = connection.execute(
-        "select delivery, period from quality.load "
+        "select period, delivery_type from quality.load "
         "where load_id = %s and agency = %s and file = %s",
         [load_id, contract.agency, contract.file],
     ).fetchone()
@@ -106,7 +110,7 @@ def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _
         )
     defaults = suites.policy()
     earlier = history.earlier_loads(connection, contract, load_id, defaults.compare_with)
-    return _Load(load_id, row[0], row[1], earlier)
+    return _Load(load_id, *row, earlier)
 
 
 def _candidate(contract: Contract, table: Table, load: _Load) -> str:
@@ -120,7 +124,7 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
     relation = _candidate(contract, table, load)
     try:
         found = history.figures(connection, contract, table, relation)
-        found += history.carried_over(connection, contract, table, relation)
+        found += history.carried_over(connection, contract, table, relation, load.delivery_type)
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
@@ -148,11 +152,11 @@ def _judge(
         kwargs = dict(rule.kwargs)
         reason = None
         if rule.needs_history:
-            reason = _history_kwargs(kwargs, contract, load)
+            reason = _history_kwargs(rule, kwargs, contract, load)
         if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
-            reason = _parent_kwargs(kwargs, connection, contract, load)
+            reason = parent_relation(kwargs, connection, contract, load.load_id)
         if reason is None:
             prepared.append((rule, kwargs))
         else:
@@ -179,12 +183,20 @@ def _with_table(
     return {**kwargs, "table_name": table.name, "load_id": load.load_id}
 
 
-def _history_kwargs(kwargs: dict[str, Any], contract: Contract, load: _Load) -> str | None:
+def _history_kwargs(
+    rule: RuleSpec, kwargs: dict[str, Any], contract: Contract, load: _Load
+) -> str | None:
+    if load.delivery_type == "correction":
+        return "a correction holds only the rows that were wrong"
+    if load.delivery_type in CHANGES and rule.type == "expect_ids_to_be_carried_over":
+        return "an incremental delivery holds only what has changed"
     needs = suites.policy().needs
     if len(load.compared_with) < needs:
         return f"{len(load.compared_with)} accepted deliveries to compare with, {needs} are needed"
     kwargs["compared_with"] = load.compared_with
-    kwargs["latest_only"] = contract.delivery_kind == "snapshot"
+    kwargs["latest_only"] = (
+        contract.delivery_kind == "snapshot" and load.delivery_type not in CHANGES
+    )
     return None
 
 
@@ -205,16 +217,26 @@ def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _
     return "the file holds no row of this table"
 
 
-def _parent_kwargs(
-    kwargs: dict[str, Any], connection: psycopg.Connection, contract: Contract, load: _Load
+def words_of(rule: RuleSpec) -> set[str]:
+    """Every name that a rule's kwargs use: its columns are among them."""
+    found = set(
+        re.findall(r"\w+", repr({k: v for k, v in rule.kwargs.items() if k != "companions"}))
+    )
+    return found | set(re.findall(r"\w+", " ".join(rule.kwargs.get("companions", {}).values())))
+
+
+def parent_relation(
+    kwargs: dict[str, Any], connection: psycopg.Connection, contract: Contract, load_id: int
 ) -> str | None:
-    """Find the table to look the parents up in: this delivery's candidate, else staging."""
+    """Put the table to look the parents up in into kwargs: this delivery's candidate, else
+    staging. Returns why there is none, or None."""
     parent = kwargs["parent"]
     waiting = connection.execute(
         """
         select format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)
         from quality.load
-        where agency = %(agency)s and delivery = %(delivery)s
+        where agency = %(agency)s
+          and delivery = (select delivery from quality.load where load_id = %(load_id)s)
           and (status = 'received' or load_id = %(load_id)s)
           and to_regclass(
               format('candidate_%%s.%%I', agency, %(parent)s || '_l' || load_id)) is not null
@@ -222,9 +244,8 @@ def _parent_kwargs(
         """,
         {
             "agency": contract.agency,
-            "delivery": load.delivery,
             "parent": parent,
-            "load_id": load.load_id,
+            "load_id": load_id,
         },
     ).fetchone()
     if waiting:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from orchestration.landing.contracts import Contract, Table
+from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import suites
 from orchestration.quality.typed import literal, quote
 
@@ -90,11 +91,18 @@ def _distinct_columns(contract: Contract, table: Table) -> list[str]:
 
 
 def carried_over(
-    connection: psycopg.Connection, contract: Contract, table: Table, relation: str
+    connection: psycopg.Connection,
+    contract: Contract,
+    table: Table,
+    relation: str,
+    delivery_type: str,
 ) -> list[Figure]:
     """How many keys the current snapshot holds, and how many of them this load holds too."""
     current = f"staging_{contract.agency}.{quote(table.name + '_current')}"
     if contract.delivery_kind != "snapshot" or not table.key:
+        return []
+    # A delivery of changes is not meant to hold the records that stay as they are.
+    if delivery_type in CHANGES:
         return []
     exists = connection.execute("select to_regclass(%s)", [current]).fetchone()
     if exists is None or exists[0] is None:
@@ -139,7 +147,9 @@ def earlier_loads(
     """Accepted loads of the same file to compare with, latest first.
 
     Of an increment: the current load of each earlier period, so that a resubmission is
-    compared with what came before its period. Of a snapshot: the accepted loads before.
+    compared with what came before its period. Of a snapshot: the accepted loads before. Like
+    with like: a whole with wholes, an incremental delivery with incremental ones; a correction
+    holds what was wrong and has nothing to be compared with.
     """
     order = "other.period desc, other.load_id desc"
     earlier = (
@@ -157,6 +167,8 @@ def earlier_loads(
               on other.agency = this.agency and other.file = this.file
             where this.load_id = %s and other.load_id <> this.load_id
               and other.status = 'accepted' and {earlier}
+              and this.delivery_type <> 'correction' and other.delivery_type <> 'correction'
+              and (this.delivery_type = 'incremental') = (other.delivery_type = 'incremental')
               and exists (
                   select from quality.metric_history as kept where kept.load_id = other.load_id)
             order by {order} limit %s

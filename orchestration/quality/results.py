@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +75,13 @@ class GateReport:
         if not blocking:
             return "passed"
         return "error" if "error" in blocking else "failed"
+
+
+def suspend(result: CheckResult, why: str | None) -> CheckResult:
+    """A failed critical result under an override in force: shown as a warning that says so."""
+    if why is None or not result.blocks:
+        return result
+    return replace(result, severity="warning", message=f"{result.message} Rule {why}.")
 
 
 def ensure_table(connection: psycopg.Connection) -> None:

@@ -174,6 +174,8 @@ class Policy:
     noise: float
     structure: Mapping[str, Mapping[str, Any]]
     stability: Mapping[str, Mapping[str, Any]]
+    second_person: Mapping[str, tuple[str, ...]]
+    longest_override_days: int
 
 
 @lru_cache(maxsize=4)
@@ -189,9 +191,16 @@ def policy(path: Path = POLICY) -> Policy:
             noise=float(history["noise"]),
             structure=content["structure"],
             stability=content["stability"],
+            second_person={
+                kind: tuple(content["decisions"]["second_person"][kind])
+                for kind in ("release", "override")
+            },
+            longest_override_days=int(content["decisions"]["longest_override_days"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{where} needs history, structure and stability; mend it.") from error
+        raise UsageError(
+            f"{where} needs history, decisions, structure and stability; mend it."
+        ) from error
     for name, entry in {**found.structure, **found.stability}.items():
         _check_entry(where, name, entry, (_WRITTEN - {"id", "kwargs"}) | _REASON, {"limit"})
     return found
@@ -281,7 +290,12 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     codes = {c.name: list(c.codes) for c in table.columns if c.codes}
     formats = {c.name: p for c in table.columns if (p := typed.column_pattern(c)) is not None}
     if required:
-        yield rule("required_filled", {"columns": required}, "contract")
+        kwargs: dict[str, Any] = {"columns": required}
+        if contract.deleted_when is not None:
+            # Of a record that is gone an agency may send its key alone.
+            column, values = contract.deleted_when
+            kwargs |= {"always": list(table.key), "deleted_when": {column: list(values)}}
+        yield rule("required_filled", kwargs, "contract")
     if table.key:
         yield rule("key_unique", {"columns": list(table.key)}, "contract")
     if codes:

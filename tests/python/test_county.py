@@ -588,6 +588,20 @@ def delivered_keys(made: Path) -> dict[str, set[str]]:
             found["child_welfare"] |= {c["client_id"] for c in rows(path)}
         elif agency == "jail":
             found["jail"] |= {b["jacket_no"] for b in jail(path.parent)}
+        elif agency == "police":
+            found["police"] |= {a["mni_no"] for a in rows(path, delimiter="|")}
+        elif path.name == "charges.csv":
+            found["court_case"] |= {c["case_no"] for c in rows(path)}
+        elif path.name == "evictions.csv":
+            found["eviction"] |= {
+                f"{e['case_no']}|{e['party_no']}"
+                for e in rows(path)
+                if not e["defendant_name"].startswith("OCCUPANT")
+            }
+        elif path.name == "participants.csv":
+            found["child_support"] |= {m["member_id"] for m in rows(path)}
+        elif path.name == "family_members.csv":
+            found["housing"] |= {f"{m['household_no']}|{m['member_no']}" for m in rows(path)}
     found["wages"] = {wage_key(line) for line in wage_lines(made)}
     return found
 
@@ -631,7 +645,9 @@ def test_true_lives_are_possible_lives(made):
     assert programs == {
         "k12_enrollment", "snap", "tanf", "employment", "shelter", "transitional_housing",
         "permanent_housing", "street_outreach", "other_homeless_service", "jail",
-        "foster_care", "child_care_subsidy",
+        "subsidized_tenancy", "child_support",
+        "foster_care",
+        "child_care_subsidy",
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from orchestration import landing, warehouse
+from orchestration.county import agencies
 from orchestration.errors import LifecourseError, UnusableEnvironment, UsageError
 from orchestration.landing import publishing, readers, registry
 from orchestration.landing.contracts import Contract
@@ -28,7 +29,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 
 EXPECTATIONS = PROJECT_ROOT / "expectations"
 TANF = PROJECT_ROOT / "tests" / "fixtures" / "tanf"
-AGENCIES = {"benefits", "gis", "hmis", "jail", "k12", "tanf_acf", "vital", "wages"}
+AGENCIES = set(agencies.ALL)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,13 @@ class Drop:
         self.connection.execute(
             "update quality.load set gate_status = %s where load_id = %s", (status, load_id)
         )
+        if status == "overridden":
+            self.connection.execute(
+                "insert into quality.disposition (kind, agency, file, load_ids, reason, steward, "
+                "needs_approval) select 'release', agency, file, array[load_id], 'a test', "
+                "'steward one', false from quality.load where load_id = %s",
+                (load_id,),
+            )
         self.connection.commit()
 
     def accept(self, place: str) -> int:
@@ -136,7 +144,7 @@ def attendance(month: str, *students: str) -> str:
 
 
 def test_every_agency_has_contracts(contracts: tuple[Contract, ...]) -> None:
-    assert {contract.agency for contract in contracts} == AGENCIES
+    assert {contract.agency for contract in contracts} >= AGENCIES
     assert len({contract.path for contract in contracts}) == len(contracts)
 
 

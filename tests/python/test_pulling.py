@@ -90,6 +90,11 @@ def test_a_folder_is_copied_once_and_anew_when_changed(
     (source / "schools.csv").write_text(CSV.replace("North", "South"))
     os.utime(source / "schools.csv", (1738400200, 1738400200))
     assert places(once(home, schools, local)) == ["k12/2025-02_r1/schools.csv"]
+    # a second delivery of changes must not be taken for the whole
+    (source / "schools.csv").write_text(CSV.replace("North", "East"))
+    os.utime(source / "schools.csv", (1738400300, 1738400300))
+    changes = replace(schools, delivery_type="incremental")
+    assert places(once(home, changes, local)) == ["k12/2025-02_i2/schools.csv"]
     # A killed pull leaves its half file and no record: both are made good.
     (home.deliveries / "k12/.pulled.json").unlink()
     (home.deliveries / "k12/.pulling-1").write_text("half")

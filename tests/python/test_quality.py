@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 from orchestration import landing, warehouse
 from orchestration.errors import LifecourseError, UsageError
 from orchestration.landing.contracts import Contract
-from orchestration.quality import core_gate, engine, gate, history, suites, typed
+from orchestration.quality import core_gate, decisions, engine, gate, history, suites, typed
 from orchestration.quality.data_docs import build_data_docs
 from orchestration.quality.gate import CheckResult, GateReport
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -177,7 +178,7 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Desk]:
             connection.execute(f"drop schema if exists {schema} cascade")
         connection.commit()
         warehouse.ensure_bookkeeping(connection)
-        connection.commit()
+        landing.ensure_staging(connection, ())
         yield Desk(settings, connection, tmp_path)
 
 
@@ -868,10 +869,13 @@ def test_no_value_of_a_failing_row_is_told_anywhere(
         rows = _visits(month)
         load_id = desk.load(contract, month, rows)
         desk.gate(contract, load_id)
-        desk.connection.execute(
-            "update quality.load set gate_status = 'overridden' where load_id = %s", [load_id]
+        landing.hold(desk.connection, [load_id])
+        here = replace(desk.settings, root=desk.folder)
+        decision = decisions.release(
+            here, load_id, steward="steward one", reason="A test of what is shown."
         )
-        landing.publish(desk.connection, [load_id])
+        if not decision.in_force:
+            decisions.approve(here, decision.disposition_id, approver="steward two")
     rows = _visits("2025-03", rows=100)
     for row in rows[:40]:
         row.update(CANARY)
@@ -975,7 +979,7 @@ def test_the_engine_is_one_context_per_process(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  needs: 2\n", "", "needs history, structure and stability"),
+        ("  needs: 2\n", "", "needs history, decisions, structure and stability"),
         ("    limit: 0.20\n", "    limits: 0.20\n", "rows_near_history does not know limits"),
         ("    severity: critical\n", "    severity: high\n", "severity must be one of"),
         ("stability:\n", "stability: [\n", "not valid YAML"),

@@ -11,6 +11,7 @@
 {% macro delivery_month_end(delivery) %}cast({{ delivery }} as date){% endmacro %}
 {% macro clean_text(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_name(column) %}upper({{ column }}){% endmacro %}
+{% macro name_part(column, part) %}upper({{ column }}){% endmacro %}
 {% macro clean_ssn(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_ssn_last4(column) %}btrim({{ column }}){% endmacro %}
 {% macro clean_integer(column) %}cast({{ column }} as integer){% endmacro %}

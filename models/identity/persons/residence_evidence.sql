@@ -66,6 +66,42 @@ priorities as (
 
 ),
 
+arrests as (
+
+    select * from {{ ref('stg_police__arrests') }}
+
+),
+
+charges as (
+
+    select * from {{ ref('stg_courts__charges') }}
+
+),
+
+support_participants as (
+
+    select * from {{ ref('stg_child_support__participants') }}
+
+),
+
+subsidized_members as (
+
+    select * from {{ ref('stg_housing__family_members') }}
+
+),
+
+subsidized_reports as (
+
+    select * from {{ ref('stg_housing__family_reports') }}
+
+),
+
+housing_actions as (
+
+    select * from {{ ref('ref_housing_action') }}
+
+),
+
 dated as (
 
     select
@@ -132,6 +168,52 @@ dated as (
         zip,
         last_contact_date as evidence_date
     from protection_clients
+    union all
+    select
+        'police' as source_system,
+        source_person_index_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        arrest_date as evidence_date
+    from arrests
+    union all
+    select
+        'court_case' as source_system,
+        source_case_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        filed_date as evidence_date
+    from charges
+    union all
+    -- The agency keeps one address, the latest it was told: evidence for the month of the file.
+    select
+        'child_support' as source_system,
+        source_member_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        as_of_date as evidence_date
+    from support_participants
+    union all
+    -- A report that ends a subsidy says where the household lived, not where it lives.
+    select
+        'housing' as source_system,
+        subsidized_members.source_member_id as source_person_key,
+        subsidized_reports.street_address,
+        subsidized_reports.unit,
+        subsidized_reports.zip,
+        subsidized_reports.effective_date as evidence_date
+    from subsidized_members
+    inner join subsidized_reports
+        on
+            subsidized_members.source_household_id = subsidized_reports.source_household_id
+            and subsidized_members.effective_date = subsidized_reports.effective_date
+            and subsidized_members.action_code = subsidized_reports.action_code
+    inner join housing_actions
+        on subsidized_reports.action_code = housing_actions.action_code
+    where not housing_actions.is_end_of_subsidy
     union all
     select
         'child_care' as source_system,

@@ -54,6 +54,24 @@ protection_clients as (
 
 ),
 
+arrests as (
+
+    select * from {{ ref('stg_police__arrests') }}
+
+),
+
+charges as (
+
+    select * from {{ ref('stg_courts__charges') }}
+
+),
+
+subsidized_members as (
+
+    select * from {{ ref('stg_housing__family_members') }}
+
+),
+
 care_members as (
 
     select * from {{ ref('stg_child_care__family_members') }}
@@ -115,6 +133,27 @@ coded as (
         source_client_id as source_person_key,
         race_code as source_code
     from protection_clients
+    union all
+    select distinct
+        'police' as source_system,
+        'police' as agency,
+        source_person_index_id as source_person_key,
+        race_code as source_code
+    from arrests
+    union all
+    select distinct
+        'court_case' as source_system,
+        'courts' as agency,
+        source_case_id as source_person_key,
+        race_code as source_code
+    from charges
+    union all
+    select distinct
+        'housing' as source_system,
+        'housing' as agency,
+        source_member_id as source_person_key,
+        race_code as source_code
+    from subsidized_members
 
 ),
 

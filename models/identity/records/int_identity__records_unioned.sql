@@ -54,6 +54,30 @@ tanf_acf as (
 
 ),
 
+police as (
+
+    select * from {{ ref('int_identity__police_records') }}
+
+),
+
+courts as (
+
+    select * from {{ ref('int_identity__courts_records') }}
+
+),
+
+child_support as (
+
+    select * from {{ ref('int_identity__child_support_records') }}
+
+),
+
+housing as (
+
+    select * from {{ ref('int_identity__housing_records') }}
+
+),
+
 helpline as (
 
     select * from {{ ref('int_identity__helpline_records') }}
@@ -91,6 +115,14 @@ unioned as (
     select * from child_care
     union all
     select * from tanf_acf
+    union all
+    select * from police
+    union all
+    select * from courts
+    union all
+    select * from child_support
+    union all
+    select * from housing
     union all
     select * from helpline
     union all
