@@ -526,6 +526,33 @@ def generate(
 
 
 @main.group()
+def truth() -> None:
+    """Compare the release with the truth of a fictional county."""
+
+
+@truth.command("score")
+@click.argument("folder", type=DIRECTORY)
+@AS_JSON
+def truth_score(folder: Path, as_json: bool) -> None:
+    """Shares of person-months in the true household and the true tract.
+
+    \b
+    Example:
+      lifecourse truth score .lifecourse/demo
+    """
+    from orchestration import truth_score as library
+
+    facts = library.score(_settings(), folder)
+    if as_json:
+        _print_json(facts)
+        return
+    for table, figures in facts.items():
+        for name, value in figures.items():
+            shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else value
+            click.echo(f"{table:10} {name:16} {shown}")
+
+
+@main.group()
 def bench() -> None:
     """Measure: the figures of docs/benchmarks.md come from here."""
 

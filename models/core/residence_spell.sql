@@ -62,6 +62,39 @@ openings as (
 
 ),
 
+-- Nobody told when between two addresses the move was: it is put in the middle, which is wrong by
+-- half as much as the month in which the new address was first heard of.
+started as (
+
+    select
+        *,
+        coalesce(
+            previous_tract_geoid <> tract_geoid
+            and {{ add_months('previous_evidence_month', 'decay_months') }} >= evidence_month
+            and {{ add_months('previous_evidence_month', 1) }} < evidence_month,
+            false
+        ) as is_start_assumed,
+        cast(
+            floor(({{ months_between('previous_evidence_month', 'evidence_month') }} + 1) / 2.0)
+            as integer
+        ) as half_way_months
+    from openings
+
+),
+
+moved as (
+
+    select
+        *,
+        case
+            when is_start_assumed
+                then {{ add_months('previous_evidence_month', 'half_way_months') }}
+            else evidence_month
+        end as start_date
+    from started
+
+),
+
 bounded as (
 
     select
@@ -69,8 +102,9 @@ bounded as (
         tract_geoid,
         decay_months,
         observed_until,
-        evidence_month as start_date,
-        lead(evidence_month) over (
+        is_start_assumed,
+        start_date,
+        lead(start_date) over (
             partition by person_id order by evidence_month
         ) as next_start_date,
         coalesce(
@@ -80,7 +114,7 @@ bounded as (
         coalesce(
             lead(rows_before) over (partition by person_id order by evidence_month), rows_of_all
         ) - rows_before as n_evidence_months
-    from openings
+    from moved
 
 ),
 
@@ -90,6 +124,7 @@ decaying as (
         person_id,
         tract_geoid,
         observed_until,
+        is_start_assumed,
         start_date,
         next_start_date,
         last_evidence_month,
@@ -110,6 +145,7 @@ residences as (
         cast(n_evidence_months as integer) as n_evidence_months,
 
         -- flags
+        is_start_assumed,
         next_start_date is null and decays_on > observed_until as is_right_censored,
         coalesce(decays_on < next_start_date, decays_on <= observed_until) as is_end_assumed,
 

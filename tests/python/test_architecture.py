@@ -273,6 +273,7 @@ def test_person_grain_tables_carry_person_id(models):
         ),
         {
             "household": "a group of persons; membership carries the persons",
+            "household_link": "a step between households; household_month carries the persons",
             "organization": "a reference table, copied to every node",
             "place": "a reference table, copied to every node",
             "place_context": "a reference table, copied to every node",

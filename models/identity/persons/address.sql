@@ -60,21 +60,16 @@ distinct_addresses as (
 
 ),
 
-geocoded as (
+matched as (
 
     select
-        -- identifiers
         distinct_addresses.address_key,
         coalesce(exact_points.tract_geoid, building_points.tract_geoid) as tract_geoid,
-
-        -- attributes
         case
             when exact_points.tract_geoid is not null then 'unit'
             when building_points.tract_geoid is not null then 'building'
             else 'none'
         end as match_quality,
-
-        -- flags
         coalesce(exact_points.use_code, building_points.use_code) in ('G', 'I')
             as is_group_quarters
     from distinct_addresses
@@ -84,6 +79,28 @@ geocoded as (
         on
             distinct_addresses.street = building_points.street
             and distinct_addresses.zip = building_points.zip
+
+),
+
+-- A number stands for the dwelling in what leaves identity: the list of all addresses is public,
+-- so that a hash of one is as good as the address.
+geocoded as (
+
+    select
+        -- identifiers
+        address_key,
+        tract_geoid,
+        case
+            when match_quality = 'unit' and not is_group_quarters
+                then row_number() over (order by {{ surrogate_key(['address_key']) }})
+        end as dwelling_number,
+
+        -- attributes
+        match_quality,
+
+        -- flags
+        is_group_quarters
+    from matched
 
 )
 

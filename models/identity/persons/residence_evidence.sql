@@ -234,7 +234,8 @@ placed as (
         dated.source_system,
         priorities.priority,
         dated.evidence_date,
-        geocodes.tract_geoid
+        geocodes.tract_geoid,
+        geocodes.dwelling_number
     from dated
     inner join addresses
         on
@@ -262,6 +263,7 @@ one_a_month as (
         -- identifiers
         person_id,
         tract_geoid,
+        dwelling_number,
 
         -- attributes
         source_system,
@@ -274,7 +276,8 @@ one_a_month as (
         evidence_month asc,
         priority asc,
         evidence_date desc,
-        tract_geoid asc
+        tract_geoid asc,
+        dwelling_number asc
 
 )
 

@@ -36,12 +36,6 @@ homeless_exits as (
 
 ),
 
-births as (
-
-    select * from {{ ref('stg_vital__births') }}
-
-),
-
 coverage as (
 
     select * from {{ ref('source_coverage') }}
@@ -126,7 +120,6 @@ case_rows as (
             'case_months.source_system', 'case_months.program_id', 'case_months.source_case_id',
             'case_runs.start_date'
         ]) }} as household_id,
-        'program_case' as basis,
         case_months.source_system,
         case_months.program_id,
         crosswalk.person_id,
@@ -179,7 +172,6 @@ homeless_rows as (
             "coalesce(homeless_enrollments.source_household_id, "
             ~ "homeless_enrollments.source_enrollment_id)"
         ]) }} as household_id,
-        'program_case' as basis,
         'hmis' as source_system,
         cast(null as {{ dbt.type_string() }}) as program_id,
         crosswalk.person_id,
@@ -206,60 +198,11 @@ homeless_rows as (
 
 ),
 
--- A certificate says who was together at a birth, in the month of the birth, and nothing later.
-deliveries as (
-
-    select
-        mothers.person_id as mother_person_id,
-        children_linked.person_id as child_person_id,
-        {{ first_of_month('births.birth_date') }} as birth_month
-    from births
-    inner join crosswalk as mothers
-        on
-            births.source_birth_id = mothers.source_person_key
-            and mothers.source_system = 'vital_mother'
-    inner join crosswalk as children_linked
-        on
-            births.source_birth_id = children_linked.source_person_key
-            and children_linked.source_system = 'vital_child'
-    where births.birth_date is not null
-
-),
-
-birth_rows as (
-
-    select
-        {{ surrogate_key(["'birth'", 'mother_person_id', 'birth_month']) }} as household_id,
-        'birth' as basis,
-        'vital' as source_system,
-        cast(null as {{ dbt.type_string() }}) as program_id,
-        mother_person_id as person_id,
-        'head' as role,
-        birth_month as start_date,
-        {{ add_months('birth_month', 1) }} as end_date_excl
-    from deliveries
-    union all
-    select
-        {{ surrogate_key(["'birth'", 'mother_person_id', 'birth_month']) }} as household_id,
-        'birth' as basis,
-        'vital' as source_system,
-        cast(null as {{ dbt.type_string() }}) as program_id,
-        child_person_id as person_id,
-        'child' as role,
-        birth_month as start_date,
-        {{ add_months('birth_month', 1) }} as end_date_excl
-    from deliveries
-    where child_person_id <> mother_person_id
-
-),
-
 unioned as (
 
     select * from case_rows
     union all
     select * from homeless_rows
-    union all
-    select * from birth_rows
 
 ),
 
@@ -281,13 +224,12 @@ collapsed as (
 attributes as (
 
     select
-        possible.household_id,
-        possible.person_id,
-        min(possible.basis) as basis,
-        min(possible.source_system) as source_system,
-        min(possible.program_id) as program_id,
+        household_id,
+        person_id,
+        min(source_system) as source_system,
+        min(program_id) as program_id,
         min(
-            case possible.role
+            case role
                 when 'head' then 1
                 when 'spouse' then 2
                 when 'child' then 3
@@ -296,11 +238,11 @@ attributes as (
             end
         ) as role_rank
     from possible
-    group by possible.household_id, possible.person_id
+    group by household_id, person_id
 
 ),
 
-memberships as (
+stays as (
 
     select
         -- identifiers
@@ -310,7 +252,6 @@ memberships as (
         attributes.source_system,
 
         -- attributes
-        attributes.basis,
         case attributes.role_rank
             when 1 then 'head'
             when 2 then 'spouse'
@@ -318,9 +259,6 @@ memberships as (
             when 4 then 'other_relative'
             when 5 then 'unrelated'
         end as role,
-
-        -- flags
-        attributes.role_rank = 1 as is_head,
 
         -- dates
         collapsed.start_date,
@@ -333,4 +271,4 @@ memberships as (
 
 )
 
-select * from memberships
+select * from stays

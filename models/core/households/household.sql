@@ -17,6 +17,7 @@ households as (
 
         -- attributes
         min(basis) as basis,
+        min(confidence) as confidence,
 
         -- measures
         cast(count(distinct person_id) as integer) as n_persons_ever,
