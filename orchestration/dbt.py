@@ -5,12 +5,13 @@ Add here: another dbt command the product needs. Keep out: builds; Dagster runs 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestration import release, warehouse
@@ -82,6 +83,33 @@ def passthrough(settings: Settings, arguments: Sequence[str]) -> int:
         env=_environment(settings, True) | {"DBT_TARGET_PATH": str(settings.home / "dbt")},
         check=False,
     ).returncode
+
+
+def compile_sql(settings: Settings, snippets: Mapping[str, str]) -> dict[str, str]:
+    """The SQL that dbt makes of each snippet with the project's macros, for this warehouse.
+
+    One call for all of them: starting dbt costs seconds. Raises LifecourseError when one does
+    not compile.
+    """
+    ensure_profile(settings)
+    mark = "-- next snippet"
+    result = _dbt(
+        settings,
+        [
+            "--quiet",
+            "compile",
+            "--output",
+            "json",
+            "--inline",
+            f"\n{mark}\n".join(snippets.values()),
+        ],
+        needs_warehouse=True,
+        DBT_TARGET_PATH=str(settings.home / "dbt"),
+    )
+    if result.returncode:
+        raise LifecourseError(f"dbt cannot compile the snippet: {_last_lines(result)}")
+    compiled = json.loads(result.stdout[result.stdout.index("{") :])["compiled"]
+    return dict(zip(snippets, (part.strip() for part in compiled.split(mark)), strict=True))
 
 
 def docs(settings: Settings) -> Path:

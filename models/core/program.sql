@@ -32,6 +32,8 @@ joined as (
 
         -- measures
         spell_rules.grace_days,
+        spell_rules.inactivity_days,
+        spell_rules.max_age_years,
 
         -- flags
         programs.end_is_inclusive

@@ -36,20 +36,26 @@ source_coverage_ends as (
 
 ),
 
--- Inside, every spell is half-open, and ends where its source stopped looking or the person died.
-bounded as (
+-- Inside, every spell is half-open. One that nobody closed ends by the rule of its program.
+closed as (
 
     select
         source_spells.person_id,
         source_spells.program_id,
+        source_spells.spell_source_id,
         programs.grace_days,
+        programs.overlap_policy,
+        source_spells.last_day is null as is_open,
         source_spells.start_date,
-        {{ earlier_of(
-            censor_at_coverage(
-                add_days('source_spells.last_day', 1), 'source_coverage_ends.coverage_end'
-            ),
-            add_days('persons.death_date', 1)
-        ) }} as end_date_excl
+        {{ assume_end(
+            'source_spells.start_date', add_days('source_spells.last_day', 1),
+            'source_spells.last_activity_date', 'programs.inactivity_days',
+            'source_coverage_ends.coverage_end'
+        ) }} as end_date_excl,
+        {{ add_months('persons.birth_month', '12 * programs.max_age_years + 1') }}
+            as too_old_date,
+        source_coverage_ends.coverage_end,
+        {{ add_days('persons.death_date', 1) }} as after_death_date
     from source_spells
     inner join programs
         on source_spells.program_id = programs.program_id
@@ -62,11 +68,62 @@ bounded as (
 
 ),
 
+-- Cut where the source stopped looking, where the program ends by age, at death.
+bounded as (
+
+    select
+        person_id,
+        program_id,
+        spell_source_id,
+        grace_days,
+        overlap_policy,
+        is_open and end_date_excl is not null as is_end_assumed,
+        start_date,
+        {{ earlier_of(
+            earlier_of(censor_at_coverage('end_date_excl', 'coverage_end'), 'too_old_date'),
+            'after_death_date'
+        ) }} as end_date_excl
+    from closed
+
+),
+
+-- At most one school at a time: an enrolment that was never closed ends where the next begins. The
+-- other policies (allow, merge, priority) leave the same days in the program, and the days are what
+-- a spell of a program is made of.
+truncated as (
+
+    select
+        person_id,
+        program_id,
+        grace_days,
+        is_end_assumed,
+        start_date,
+        case
+            when overlap_policy = 'truncate_previous'
+                then {{ truncated_end('person_id, program_id', 'spell_source_id') }}
+            else end_date_excl
+        end as end_date_excl
+    from bounded
+    where start_date < end_date_excl
+
+),
+
 possible as (
 
     select *
-    from bounded
+    from truncated
     where start_date < end_date_excl
+
+),
+
+assumed_ends as (
+
+    select distinct
+        person_id,
+        program_id,
+        end_date_excl
+    from possible
+    where is_end_assumed
 
 ),
 
@@ -113,6 +170,7 @@ censored as (
         persons.birth_month,
         coalesce(collapsed.end_date_excl = {{ add_days('persons.death_date', 1) }}, false)
             as is_ended_by_death,
+        assumed_ends.end_date_excl is not null as is_end_assumed,
         coverage_at_end.end_date_excl as coverage_end_date_excl,
         coalesce(collapsed.start_date <= coverage_at_start.start_date, true) as is_left_censored,
         coalesce(collapsed.end_date_excl >= coverage_at_end.end_date_excl, false)
@@ -120,6 +178,11 @@ censored as (
     from collapsed
     inner join persons
         on collapsed.person_id = persons.person_id
+    left join assumed_ends
+        on
+            collapsed.person_id = assumed_ends.person_id
+            and collapsed.program_id = assumed_ends.program_id
+            and collapsed.end_date_excl = assumed_ends.end_date_excl
     left join program_coverage as coverage_at_start
         on
             collapsed.program_id = coverage_at_start.program_id
@@ -160,6 +223,7 @@ spells as (
         censored.is_left_censored,
         censored.reaches_coverage_end and not censored.is_ended_by_death as is_right_censored,
         censored.is_ended_by_death,
+        censored.is_end_assumed,
 
         -- dates
         censored.start_date,

@@ -1,7 +1,8 @@
 {#-
 What is this test?
     Every day of a source spell that its source covered, up to the death of the person, lies inside
-    exactly one spell of that person and program.
+    exactly one spell of that person and program. Where the rule of the program may shorten the
+    spell (truncate_previous, inactivity, age), its first day does.
 Why it matters
     Days lost here are participation that no mart will ever show; a source spell in two spells is
     counted twice.
@@ -37,6 +38,12 @@ coverage as (
 
 ),
 
+programs as (
+
+    select * from {{ ref('program') }}
+
+),
+
 coverage_ends as (
 
     select
@@ -55,34 +62,60 @@ expected as (
         source_spells.person_id,
         source_spells.program_id,
         source_spells.start_date,
-        {{ earlier_of(
-            earlier_of('coverage_ends.coverage_end', 'source_spells.last_day'),
-            'persons.death_date'
-        ) }} as last_observed_day
+        case
+            when
+                programs.overlap_policy = 'truncate_previous'
+                or (source_spells.last_day is null and programs.inactivity_days is not null)
+                then source_spells.start_date
+            else {{ earlier_of('coverage_ends.coverage_end', 'source_spells.last_day') }}
+        end as last_day,
+        persons.death_date
     from source_spells
+    inner join programs
+        on source_spells.program_id = programs.program_id
     inner join persons
         on source_spells.person_id = persons.person_id
     inner join coverage_ends
         on
             source_spells.source_system = coverage_ends.source_system
             and source_spells.program_id = coverage_ends.program_id
+    where
+        source_spells.start_date <= coverage_ends.coverage_end
+        and (
+            persons.birth_month is null
+            or programs.max_age_years is null
+            or {{ months_between('persons.birth_month', 'source_spells.start_date') }}
+            <= 12 * programs.max_age_years
+        )
+
+),
+
+bounded as (
+
+    select
+        spell_source_id,
+        person_id,
+        program_id,
+        start_date,
+        {{ earlier_of('last_day', 'death_date') }} as last_observed_day
+    from expected
 
 ),
 
 homes as (
 
     select
-        expected.spell_source_id,
+        bounded.spell_source_id,
         count(spells.spell_id) as n_spells
-    from expected
+    from bounded
     left join spells
         on
-            expected.person_id = spells.person_id
-            and expected.program_id = spells.program_id
-            and expected.start_date >= spells.start_date
-            and expected.last_observed_day <= spells.last_observed_day
-    where expected.start_date <= expected.last_observed_day
-    group by expected.spell_source_id
+            bounded.person_id = spells.person_id
+            and bounded.program_id = spells.program_id
+            and bounded.start_date >= spells.start_date
+            and bounded.last_observed_day <= spells.last_observed_day
+    where bounded.start_date <= bounded.last_observed_day
+    group by bounded.spell_source_id
 
 )
 

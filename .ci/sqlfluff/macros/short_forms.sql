@@ -32,6 +32,11 @@
 {% macro spell_months(relation, start_column='start_date', end_column='end_date_excl') %}select * from {{ relation }}{% endmacro %}
 {% macro censor_at_coverage(end_column, coverage_end_column) %}least({{ end_column }}, {{ coverage_end_column }}){% endmacro %}
 {% macro last_day(end_column) %}date_add({{ end_column }}){% endmacro %}
+{% macro assume_end(start_column, end_column, last_activity_column, inactivity_days, coverage_end_column) %}least({{ end_column }}, {{ last_activity_column }}, {{ inactivity_days }}){% endmacro %}
+{% macro truncated_end(keys, spell_key) %}least(end_date_excl, {{ spell_key }}){% endmacro %}
+{% macro sequence_spells(relation, partition_by) %}select * from {{ relation }}{% endmacro %}
+{% macro combine_spells(relation, partition_by, counts, start_column='start_date', end_column='end_date_excl', keep_every_boundary=false) %}select * from {{ relation }}{% endmacro %}
+{% macro intersect_spells(left_relation, right_relation, partition_by) %}select * from {{ left_relation }} cross join {{ right_relation }}{% endmacro %}
 {% macro spell_source_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
 {% macro event_rows(relation, source_system, has=[], key_system=none) %}select * from {{ relation }}{% endmacro %}
 {% macro organization_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}

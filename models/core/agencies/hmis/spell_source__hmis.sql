@@ -30,14 +30,41 @@ destinations as (
 
 ),
 
-first_exits as (
+services as (
+
+    select * from {{ ref('stg_hmis__services') }}
+
+),
+
+exits_ranked as (
 
     select
         source_enrollment_id,
-        min(exit_date) as exit_date,
-        min(destination_code) as destination_code
+        exit_date,
+        destination_code,
+        row_number() over (
+            partition by source_enrollment_id order by exit_date, destination_code
+        ) as place_by_date
     from homeless_exits
     where exit_date is not null
+
+),
+
+first_exits as (
+
+    select *
+    from exits_ranked
+    where place_by_date = 1
+
+),
+
+last_services as (
+
+    select
+        source_enrollment_id,
+        max(service_date) as last_activity_date
+    from services
+    where service_date is not null
     group by source_enrollment_id
 
 ),
@@ -57,7 +84,8 @@ homeless_spells as (
             when first_exits.exit_date <= homeless_enrollments.entry_date
                 then {{ add_days('homeless_enrollments.entry_date', 1) }}
             else first_exits.exit_date
-        end as end_date_excl
+        end as end_date_excl,
+        last_services.last_activity_date
     from homeless_enrollments
     inner join projects
         on homeless_enrollments.source_project_id = projects.source_project_id
@@ -65,6 +93,8 @@ homeless_spells as (
         on projects.project_type_code = project_types.project_type_code
     left join first_exits
         on homeless_enrollments.source_enrollment_id = first_exits.source_enrollment_id
+    left join last_services
+        on homeless_enrollments.source_enrollment_id = last_services.source_enrollment_id
     left join destinations
         on
             first_exits.destination_code
@@ -75,9 +105,9 @@ homeless_spells as (
 
 spell_rows as (
 
-    {{ spell_source_rows(
-        'homeless_spells', 'hmis', has=['organization_id', 'end_reason_std_code']
-    ) }}
+    {{ spell_source_rows('homeless_spells', 'hmis', has=[
+        'organization_id', 'end_reason_std_code', 'last_activity_date',
+    ]) }}
 
 )
 
