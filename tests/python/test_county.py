@@ -672,6 +672,53 @@ def test_mothers_and_children_are_the_birth_records(made):
     assert sum(t == {"01", "02"} for t in twins.values()) >= len(twins) * 0.7
 
 
+def test_true_kin_are_possible_kin_and_the_parents_on_the_certificates(made):
+    people = {p["person"]: p for p in rows(made / "truth/persons.csv")}
+    kin = rows(made / "truth/kin.csv")
+    assert {k["relationship"] for k in kin} == {
+        "mother", "father", "sibling", "half_sibling", "spouse", "partner",
+    }  # fmt: skip
+    pairs = Counter(frozenset((k["person"], k["related_person"])) for k in kin)
+    assert max(pairs.values()) == 1 and all(len(pair) == 2 for pair in pairs)
+    parents = defaultdict(set)
+    for k in kin:
+        one, other = people[k["person"]], people[k["related_person"]]
+        assert not k["last_day"] or k["start_date"] <= k["last_day"]
+        for p in (one, other):
+            assert not p["death_date"] or (k["last_day"] or "9999") < p["death_date"]
+        born = max(one["birth_date"], other["birth_date"])
+        if k["relationship"] in ("mother", "father"):
+            parents[k["person"]].add(k["related_person"])
+            assert other["sex"] == ("F" if k["relationship"] == "mother" else "M")
+            # but for fathers who died before the birth
+            assert k["start_date"] == born or other["death_date"]
+        elif k["relationship"] in ("sibling", "half_sibling"):
+            assert k["start_date"] == born
+        else:
+            assert int(k["start_date"][:4]) - int(born[:4]) >= 18
+    for k in kin:
+        if k["relationship"] in ("sibling", "half_sibling"):
+            shared = parents[k["person"]] & parents[k["related_person"]]
+            # parents who are in no file and never lived here are not in the truth
+            assert len(shared) <= (2 if k["relationship"] == "sibling" else 1)
+    who = {
+        (r["source_system"], r["source_person_key"]): r["person"]
+        for r in rows(made / "truth/records.csv")
+    }
+    for b in rows(made / "observed/vital" / LAST / "births.csv"):
+        key = f"{b['FILENO']}-{b['IDOB_YR']}"
+        assert who[("vital_mother", key)] in parents[who[("vital_child", key)]]
+
+
+def test_stays_in_institutions_do_not_overlap(made):
+    stays = defaultdict(list)
+    for r in rows(made / "truth/institutions.csv"):
+        assert not r["last_day"] or r["start_date"] <= r["last_day"]
+        stays[(r["kind"], r["person"])].append((r["start_date"], r["last_day"] or "9999"))
+    assert {kind for kind, _ in stays} == {"jail", "shelter", "care_home", "foster_care"}
+    assert all(a[1] < b[0] for v in stays.values() for a, b in pairwise(sorted(v)))
+
+
 def test_errors_are_there_and_stay_within_bounds(made):
     """Levels of error at which good linkage is possible and not trivial."""
     people = {p["person"]: p for p in rows(made / "truth/persons.csv")}
