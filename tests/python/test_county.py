@@ -262,6 +262,7 @@ def test_quirks_of_vital_records(made, contracts):
     assert 0.05 < sum(b["DADFNAME"] == "" for b in births) / len(births) < 0.5
     assert sum(b["MDOB_MO"] == "99" for b in births) >= 1
     assert sum(b["MDOB_YR"] == "9999" for b in births) >= 1
+    assert any(b["MDOB_MO"] != "99" and b["MDOB_DY"] == "99" for b in births)  # the month only
     renamed = sum(b["MOMLNAME"] != b["MOMMAIDN"] for b in births) / len(births)
     assert 0.2 < renamed < 0.8
     late = [
@@ -345,8 +346,22 @@ def test_case_numbers_are_given_out_again_to_another_family(made):
     assert 1 <= len(strangers) < len(families) * 0.05
 
 
-def test_summer_and_the_new_school_year(tmp_path):
-    county.generate(tmp_path, persons=2_000, months=9, bad_delivery=False)
+def test_half_a_year_and_more(tmp_path):
+    county.generate(tmp_path, persons=6_000, months=12, bad_delivery=False)
+    # client ids come back for others half a year after their last use, and only then
+    owners = defaultdict(set)
+    for r in rows(tmp_path / "truth/records.csv"):
+        if r["source_system"] == "benefits":
+            owners[r["source_person_key"]].add(r["person"])
+    again = {key for key, persons in owners.items() if len(persons) > 1}
+    assert 1 <= len(again) < len(owners) * 0.01
+    months = {
+        p.parent.name: {m["client_id"] for m in rows(p)}
+        for p in sorted((tmp_path / "observed/benefits").glob("*/*.csv"))
+    }
+    for key in again:
+        used = [k for k, ids in enumerate(months.values()) if key in ids]
+        assert max(b - a for a, b in pairwise(used)) > 6
     # the summer has no report of attendance, and in August the school years roll on
     attendance = {p.name for p in (tmp_path / "observed/k12").glob("*/attendance_*.csv")}
     assert "attendance_2025-06.csv" in attendance
@@ -539,6 +554,53 @@ def test_quirks_of_subsidised_child_care(made):
     for month, members in names.items():
         there = {(m["unique_state_identifier"], m["member_ordinal"]) for m in members}
         assert {(r["unique_state_identifier"], r["child_ordinal"]) for r in months[month]} <= there
+
+
+def test_two_ids_of_one_person_become_one(made):
+    """The record that vanishes is the same person's as the one its rows go to."""
+    owner = {
+        (r["source_system"], r["source_person_key"]): r["person"]
+        for r in rows(made / "truth/records.csv")
+    }
+    months = sorted(p.name for p in (made / "observed/jail").iterdir())
+    for system, row_key, person_key, read in (
+        ("jail", "booking_no", "jacket_no", jail),
+        ("hmis", "EnrollmentID", "PersonalID", lambda f: rows(f / "Enrollment.csv")),
+    ):
+        moved = 0
+        for then, now in pairwise(months):
+            before, after = (
+                {r[row_key]: r[person_key] for r in read(made / "observed" / system / m)}
+                for m in (then, now)
+            )
+            for row in before.keys() & after.keys():
+                if before[row] != after[row]:
+                    assert owner[(system, before[row])] == owner[(system, after[row])]
+                    assert before[row] not in after.values()
+                    moved += 1
+        assert moved, system
+
+
+def test_records_that_come_late_and_that_vanish(made):
+    months = sorted(p.name for p in (made / "observed/jail").iterdir())
+    bookings = {m: {b["booking_no"]: b for b in jail(made / "observed/jail" / m)} for m in months}
+    late, expunged = 0, 0
+    for then, now in pairwise(months):
+        new = bookings[now].keys() - bookings[then].keys()
+        late += sum(bookings[now][k]["booking_dttm"][:7] < now for k in new)
+        gone = bookings[then].keys() - bookings[now].keys()
+        # a court expunges what was dismissed, nothing else
+        assert {bookings[then][k]["release_reason"] for k in gone} <= {"DSM"}
+        expunged += len(gone)
+    assert late and expunged
+    entries = {
+        m: {(e["school_id"], e["entry_date"], e["birth_date"], e["first_name"]): e["entry_type"]
+            for e in rows(made / "observed/k12" / m / "enrollments.csv")}
+        for m in months
+    }  # fmt: skip
+    late = [key for then, now in pairwise(months) for key in entries[now].keys() - entries[then]
+            if key[1][:7] < then and entries[now][key] != "E1"]  # fmt: skip
+    assert late
 
 
 def test_people_with_two_ids_and_address_points_that_grow(made):

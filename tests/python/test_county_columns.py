@@ -11,7 +11,7 @@ import io
 import numpy as np
 import pytest
 
-from orchestration.county import columns, timeline
+from orchestration.county import columns, records, timeline
 from orchestration.county.columns import Coded, coded, digits
 
 AWKWARD = ["", "plain", "a,b", 'say "so"', "two\nlines", "MUÑOZ", "x|y", '"', " blank "]
@@ -109,3 +109,21 @@ def test_dates_as_text(layout):
     assert timeline.dates(days, layout).tolist() == expected
     with pytest.raises(ValueError, match="outside of 1850 to 2199"):
         timeline.text(np.array([timeline.OPEN - 1]), layout)
+
+
+def test_ids_come_back_only_after_the_gap_and_for_somebody_else():
+    rng = np.random.default_rng(2)
+    n = 4_000
+    first = rng.integers(0, 40, n)
+    last = first + rng.integers(0, 10, n)
+    owner = rng.integers(0, n, n)
+    ids = np.arange(n).astype("U6")
+    again = records.reissued(ids, owner, first, last, gap=12, share=0.1, rng=rng)
+    shared = [np.flatnonzero(again == key) for key in np.unique(again[again != ids])]
+    assert 100 < len(shared) < 400
+    for rows in shared:
+        assert len(rows) == 2 and len(set(owner[rows])) == 2
+        early, later = rows[np.argsort(first[rows])]
+        assert last[early] + 12 <= first[later]
+    none = np.zeros(0, dtype=np.int64)
+    assert not len(records.reissued(ids[:0], none, none, none, gap=1, share=1, rng=rng))

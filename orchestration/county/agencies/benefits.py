@@ -1,8 +1,9 @@
 """Food and cash assistance (SNAP, TANF): one row per case member and month.
 
 Names mostly in capitals with a middle initial; nicknames; the SSN may be a placeholder.
-Quirks: placeholder SSNs and birth dates, case numbers used again for another family, people
-with two client ids, children on two cases at once.
+Quirks: placeholder SSNs and birth dates, case numbers used again for another family, client ids
+given out again half a year after their last use, people with two client ids, some of which are
+merged, children on two cases at once.
 
 Codes. relation_to_head: 01 head, 02 spouse, 03 child, 04 other relative, 05 unrelated.
 sex: 1 M, 2 F, 9 unknown. race: 1 White, 2 Black, 3 American Indian or Alaska Native, 4 Asian,
@@ -21,7 +22,14 @@ from orchestration.county.columns import Coded, Columns, coded, digits, ranks
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import assistance as life
 from orchestration.county.population import CHILD, GRANDCHILD, HEAD, PARTNER, SPOUSE
-from orchestration.county.records import Habits, address_lines, numbers, open_ledger, reissued
+from orchestration.county.records import (
+    Habits,
+    Ledger,
+    address_lines,
+    numbers,
+    open_ledger,
+    reissued,
+)
 from orchestration.county.timeline import age_on, dates, month_start, text
 from orchestration.county.world import World
 
@@ -58,8 +66,6 @@ def deliver(world: World, desk: Desk) -> Columns:
     who = np.unique(person)
     ledger = open_ledger(world, who, month_start(first_month[who]), _HABITS, "benefits")
     m = len(ledger.person)
-    ids = coded(digits(numbers(world, "benefits", m, 10**6, 10**9), 9))
-    rank = ranks(ids)
     draw = rng.random(m)
     placeholder = draw < 0.02
     filler = _PLACEHOLDERS[rng.integers(0, 4, m)]
@@ -70,6 +76,8 @@ def deliver(world: World, desk: Desk) -> Columns:
     mixed_case = rng.random(m) < 0.05  # typed by one office in mixed case
     last: Columns = {}
     twice = _two_cases(world, person, household, month, program, people)
+    ids = _client_ids(world, ledger, np.r_[person, twice[:, 1]], np.r_[month, twice[:, 0]])
+    rank = ranks(ids)
     for i in range(window.months):
         this = window.first + i
         begin = int(month_start(np.array([this]))[0])
@@ -81,7 +89,7 @@ def deliver(world: World, desk: Desk) -> Columns:
         who_ = np.concatenate([who_, add[:, 1]])
         home = np.concatenate([home, add[:, 2]])
         relation = np.concatenate([relation, np.full(len(add), "04")])
-        record = ledger.record(who_, begin)
+        record = ledger.record(who_, begin, i)
         identity = ledger.identity(i)
         ssn = np.where(placeholder, filler, np.where(no_ssn, "", identity.ssn))
         dob = text(identity.dob, "us")
@@ -132,6 +140,23 @@ def deliver(world: World, desk: Desk) -> Columns:
         desk.put("benefits", window.folder(i), f"case_members_{window.folder(i)}.csv", last)
         desk.record("benefits", columns["client_id"], who_)
     return last
+
+
+def _client_ids(world: World, ledger: Ledger, person: np.ndarray, month: np.ndarray) -> Coded:
+    """The id of each record; one in 25 of the newer ones had another client's before."""
+    m = len(ledger.person)
+    first, last = np.full(m, 10**6), np.full(m, 10**6)
+    for this in np.unique(month).tolist():  # upwards, so that the last one stays
+        begin = int(month_start(np.array([this]))[0])
+        used = ledger.record(person[month == this], begin, this - world.window.first)
+        first[used] = np.minimum(first[used], this)
+        last[used] = this
+    ids = numbers(world, "benefits", m, 10**6, 10**9)
+    rng = world.stream("client ids again")
+    shown = np.flatnonzero(first < 10**6)
+    ids[shown] = reissued(ids[shown], ledger.person[shown], first[shown], last[shown],
+                          gap=7, share=0.04, rng=rng)  # fmt: skip
+    return coded(digits(ids, 9))
 
 
 def _relations(people, program, who, home, on: int) -> np.ndarray:

@@ -4,7 +4,8 @@ A snapshot since 1 January two years before the first delivery. Files the county
 not use are handed over with a header only. ExportID and DateDeleted are in every file.
 Quirks: exits never entered, deleted rows still in the file, overlapping shelter stays, partial
 SSNs (x for missing digits, SSNDataQuality 2), unknown or approximate birth dates, households
-with two heads, street names, clients with two PersonalIDs.
+with two heads, street names, clients with two PersonalIDs, some of which are merged: everything
+is then the remaining one's.
 
 Codes are those of the standard: NameDataQuality, SSNDataQuality and DOBDataQuality 1 full,
 2 partial, 8 doesn't know, 9 prefers not, 99 not collected; Sex 0 female, 1 male, 99; race
@@ -112,7 +113,6 @@ def _tables(world: World) -> dict:
     ledger = open_ledger(
         world, who, first_entry[who], _HABITS, "hmis", twice=0.06, cut_from=low + 90
     )
-    record = ledger.record(rows.person, rows.entry)
     m = len(ledger.person)
     ids = coded(numbers(world, "hmis client", m, 10**5, 10**6))
     quality = _qualities(world, ledger, rng)
@@ -162,7 +162,11 @@ def _tables(world: World) -> dict:
                       0.02]),
     )  # fmt: skip
     assessment = rng.choice(np.array(["1", "3", "4", "6", "7", "99"]), n)
-    pid = ids[record]
+
+    def records(i: int) -> np.ndarray:
+        """The client record of each enrolment in delivery i."""
+        return ledger.record(rows.person, rows.entry, i)
+
     exit_ids, income_ids, health_ids = (
         coded(np.char.add(mark, digits(np.arange(n), 6))) for mark in "956"
     )
@@ -185,7 +189,7 @@ def _tables(world: World) -> dict:
         met = np.where(engaged[sel] <= as_of, engaged[sel], OPEN)
         grown = adult[sel]
         return {
-            "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
+            "EnrollmentID": enrolment_ids[sel], "PersonalID": ids[records(i)[sel]],
             "ProjectID": project_id[rows.project[sel]], "EntryDate": dates(rows.entry[sel]),
             "HouseholdID": Coded(rows.group[sel], household_ids),
             "RelationshipToHoH": relation[sel],
@@ -204,7 +208,7 @@ def _tables(world: World) -> dict:
         sel = sel[exit_known[sel] <= as_of]
         return {
             "ExitID": exit_ids[sel],
-            "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
+            "EnrollmentID": enrolment_ids[sel], "PersonalID": ids[records(i)[sel]],
             "ExitDate": dates(rows.exit[sel]), "Destination": destination[sel],
             "HousingAssessment": np.where(kind[sel] == 12, assessment[sel], ""),
             **marks(sel, as_of, np.minimum(exit_known, OPEN - 1)),
@@ -212,11 +216,11 @@ def _tables(world: World) -> dict:
 
     def client(i, as_of):
         one = ledger.identity(i)
-        sel = np.unique(record[seen(as_of)])
+        sel = np.unique(records(i)[seen(as_of)])
         return _client(world, ledger, one, sel, ids, quality, first_entry, users)
 
     def keys(i, as_of):
-        sel = np.unique(record[seen(as_of)])
+        sel = np.unique(records(i)[seen(as_of)])
         return ids[sel], ledger.person[sel]
 
     income_roll, amount = rng.random(n), rng.integers(20, 240, n) * 10
@@ -235,7 +239,7 @@ def _tables(world: World) -> dict:
         covered = (insured[sel] < 0.8).astype(int)
         out = {
             "IncomeBenefitsID": income_ids[sel],
-            "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
+            "EnrollmentID": enrolment_ids[sel], "PersonalID": ids[records(i)[sel]],
             "InformationDate": dates(rows.entry[sel]),
             "IncomeFromAnySource": flag[has.astype(int)],
             "TotalMonthlyIncome": np.where(has, money, "0"),
@@ -259,7 +263,7 @@ def _tables(world: World) -> dict:
         hurt = violence[sel] < 0.24
         return {
             "HealthAndDVID": health_ids[sel],
-            "EnrollmentID": enrolment_ids[sel], "PersonalID": pid[sel],
+            "EnrollmentID": enrolment_ids[sel], "PersonalID": ids[records(i)[sel]],
             "InformationDate": dates(rows.entry[sel]),
             "DomesticViolenceSurvivor": np.where(
                 hurt, "1", np.where(violence[sel] > 0.96, "99", "0")
@@ -283,7 +287,7 @@ def _tables(world: World) -> dict:
         answer = np.where(yes, np.where(which == 5, "3", "1"), "0")
         return {
             "DisabilitiesID": condition_ids[row * 6 + which],
-            "EnrollmentID": enrolment_ids[row], "PersonalID": pid[row],
+            "EnrollmentID": enrolment_ids[row], "PersonalID": ids[records(i)[row]],
             "InformationDate": dates(rows.entry[row]), "DisabilityType": conditions[which],
             "DisabilityResponse": answer, "IndefiniteAndImpairs": np.where(yes, "1", ""),
             "DataCollectionStage": np.full(len(row), "1"), **marks(row, as_of),
@@ -305,9 +309,10 @@ def _tables(world: World) -> dict:
         row, day_ = bed_row[sel], bed_day[sel]
         gone = np.where(deleted[row] <= as_of, deleted[row], OPEN)
         return {
-            "ServicesID": bed_id[sel], "EnrollmentID": enrolment_ids[row], "PersonalID": pid[row],
-            "DateProvided": dates(day_), "RecordType": np.full(len(sel), "200"),
-            "TypeProvided": np.full(len(sel), "200"), **_stamped(day_, day_, gone, user[row]),
+            "ServicesID": bed_id[sel], "EnrollmentID": enrolment_ids[row],
+            "PersonalID": ids[records(i)[row]], "DateProvided": dates(day_),
+            "RecordType": np.full(len(sel), "200"), "TypeProvided": np.full(len(sel), "200"),
+            **_stamped(day_, day_, gone, user[row]),
         }  # fmt: skip
 
     tables = {

@@ -3,7 +3,9 @@
 Pipe-delimited, Windows code page 1252, in capitals; an address and the last four digits of the
 SSN as the person gave them. jacket_no is the jail's number of a person.
 Quirks: aliases with made-up birth dates (the fingerprint usually finds the old jacket), people
-with two jackets, open bookings, a release and a new booking on one day after a transfer.
+with two jackets, some found out and merged, open bookings, a release and a new booking on one day
+after a transfer, bookings entered months late, dismissed ones that a court had expunged and that
+are in no later file.
 
 Codes. sex: M, F, U. race: W white, B black, A Asian or Pacific Islander, I American Indian,
 H Hispanic, U unknown. release_reason: BND bond, ROR own recognizance, TSV time
@@ -19,7 +21,14 @@ import numpy as np
 from orchestration.county.columns import Coded, coded, digits, mapped
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import custody as life
-from orchestration.county.records import Habits, address_lines, numbers, open_ledger
+from orchestration.county.records import (
+    Habits,
+    address_lines,
+    entered,
+    expunged,
+    numbers,
+    open_ledger,
+)
 from orchestration.county.timeline import OPEN, dates, parts, text
 from orchestration.county.world import World
 
@@ -50,7 +59,6 @@ def deliver(world: World, desk: Desk) -> None:
     ledger = open_ledger(
         world, who, on[at], _HABITS, "jail", twice=0.04, cut_from=life.begins(world) + 60
     )
-    record = ledger.record(rows.person, on)
     jackets = coded(
         np.char.add("J", digits(numbers(world, "jail", len(ledger.person), 10**4, 10**6), 6))
     )
@@ -83,10 +91,15 @@ def deliver(world: World, desk: Desk) -> None:
     midnight = (rng.random(n) < 0.1) & (rows.released < life.STILL_IN)
     out_minute = np.where(midnight, rows.released // 1440 * 1440, rows.released)
     out_minute = np.where(out_minute <= rows.booked, rows.released, out_minute)
+    rng = world.stream("jail late and expunged")
+    entered_on = entered(on, rng, days=0, late=0.015)
+    dismissed = np.where((reason == "DSM") & (rows.released < life.STILL_IN), entered_on, OPEN)
+    gone_from = expunged(np.maximum(dismissed, rows.released // 1440), rng, share=0.25)
     for i in range(window.months):
         as_of = window.as_of(i)
-        shown = order[on[order] <= as_of]
-        one = ledger.identity(i).take(record[shown])
+        shown = order[(entered_on[order] <= as_of) & (gone_from[order] > as_of)]
+        record = ledger.record(rows.person[shown], on[shown], i)
+        one = ledger.identity(i).take(record)
         false = alias[shown]
         first = np.where(false, false_first[shown], one.first)
         last = np.where(false & ~own_last[shown], false_last[shown], one.last)
@@ -96,7 +109,7 @@ def deliver(world: World, desk: Desk) -> None:
         released = np.where(gone, out_minute[shown], 0)
         columns = {
             "booking_no": booking_no[shown],
-            "jacket_no": jackets[record[shown]],
+            "jacket_no": jackets[record],
             "last_name": last,
             "first_name": first,
             "middle_name": np.where(false, "", one.middle),

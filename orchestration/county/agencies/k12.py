@@ -3,7 +3,8 @@
 In title case. exit_date is the last day of membership; blank while the enrolment is open,
 and exits at the end of a year are entered only at the roll-over on 1 August.
 Quirks: enrolments of one day, no-shows, two open enrolments during a slow transfer, part-time
-second schools, students whose id was issued anew.
+second schools, transfers entered months late, students whose id was issued anew, or who had two
+until one was merged into the other and vanished.
 
 Codes. sex: F, M, X. race_ethnicity: 1 American Indian or Alaska Native, 2 Asian, 3 Black,
 4 Hispanic, 5 White, 6 Pacific Islander, 7 two or more. entry_type: E1 first of the year,
@@ -20,7 +21,7 @@ import numpy as np
 from orchestration.county.columns import Coded, Columns, coded, digits, ranks
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import school as life
-from orchestration.county.records import Habits, address_lines, numbers, open_ledger, title
+from orchestration.county.records import Habits, address_lines, entered, numbers, open_ledger, title
 from orchestration.county.timeline import OPEN, dates, month_of, text
 from orchestration.county.world import World
 
@@ -54,16 +55,19 @@ def deliver(world: World, desk: Desk) -> None:
     lag = rng.integers(0, 75, len(ledger.person))
     never = rng.random(len(ledger.person)) < 0.06  # the address at first enrolment stays
     first_seen = rows.entry[at][np.searchsorted(who, ledger.person)]
+    # one transfer in fifty is entered only months later
+    late = entered(rows.entry, world.stream("k12 late entries"), days=0, late=0.02)
+    on_record = np.where(rows.entry_type == "E1", rows.entry, late)
     entry_type, exit_type = coded(rows.entry_type), coded(rows.exit_type)
     for i in range(window.months):
         as_of, folder = window.as_of(i), window.folder(i)
         current = life.school_year(as_of)
-        shown = np.flatnonzero((rows.entry <= as_of) & (rows.year >= current - 1)
+        shown = np.flatnonzero((on_record <= as_of) & (rows.year >= current - 1)
                                & (rows.year <= current))  # fmt: skip
-        record = ledger.record(rows.person[shown], np.maximum(rows.entry[shown], window.start))
+        record = ledger.record(rows.person[shown], np.maximum(rows.entry[shown], window.start), i)
         # a new id is used for everything from its first day on
         record = np.where(
-            rows.exit[shown] >= window.start, ledger.record(rows.person[shown], as_of), record
+            rows.exit[shown] >= window.start, ledger.record(rows.person[shown], as_of, i), record
         )
         # by student, school and entry date
         order = np.lexsort((rows.entry[shown], rows.school[shown], rank[record]))

@@ -3,7 +3,8 @@
 A snapshot of all events registered since seven years before the first delivery. In capitals.
 births.csv is delimited; deaths.mor has the fixed positions of the IJE mortality record
 (vital_layout.py), its lines cut after the middle name.
-Quirks: dates in parts with 99 and 9999 for unknown, fathers left blank, twins (PLUR, SORD),
+Quirks: dates in parts with 99 and 9999 for unknown, birth dates known to the month, fathers left
+blank, twins (PLUR, SORD),
 void records that a new one replaces, the mother's name at the birth and her maiden name,
 late registrations, infant deaths that point at the birth certificate (BCNO).
 
@@ -144,6 +145,9 @@ def _births(world: World) -> dict:
     myear, mmonth, mday = date_parts(mom.dob)
     vague = rng.random(n) < 0.01
     mmonth, mday = np.where(vague, "99", mmonth), np.where(vague, "99", mday)
+    # of some mothers only the month is known
+    month_only = world.uniform("mother's day unknown", child) < 0.006
+    mday = np.where(month_only, "99", mday)
     lost = rng.random(n) < 0.004
     myear, mmonth, mday = (np.where(lost, x, v) for x, v in
                            (("9999", myear), ("99", mmonth), ("99", mday)))  # fmt: skip
