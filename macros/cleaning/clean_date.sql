@@ -144,3 +144,15 @@
         ) + interval '1 month' - interval '1 day' as date
     )
 {%- endmacro %}
+
+
+{% macro clean_instant_utc(column) -%}
+    {#- yyyy-mm-ddThh:mm:ssZ to a timestamp on the county's own clock (var county_time_zone). -#}
+    {%- set parts = date_parts_of(column, 'yyyy-mm-dd') -%}
+    case
+        when {{ column }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$'
+            and {{ is_real_day(parts[0], parts[1], parts[2]) }}
+            then cast({{ column }} as timestamp with time zone)
+                at time zone '{{ var("county_time_zone") }}'
+    end
+{%- endmacro %}

@@ -127,14 +127,17 @@ def _live(county: World) -> list[Spells]:
     """Fill county.lives, in an order in which each finds what it needs; the true spells."""
     from orchestration.county.lives import (
         assistance,
+        care,
         child_care,
         child_welfare,
+        coverage,
         custody,
         hardship,
         homelessness,
         justice,
         renting,
         school,
+        ssi,
         support,
         utilities,
         work,
@@ -154,6 +157,9 @@ def _live(county: World) -> list[Spells]:
     lives["pantry"] = hardship.pantry(county)
     lives["helpline"] = hardship.calls(county)
     lives["utilities"] = utilities.history(county)
+    lives["ssi"] = ssi.history(county)
+    lives["coverage"] = coverage.history(county)
+    lives["care"] = care.history(county)
     return [
         school.spells(lives["school"]),
         assistance.spells(county, lives["assistance"]),
@@ -164,6 +170,8 @@ def _live(county: World) -> list[Spells]:
         renting.spells(county, lives["renting"]),
         support.spells(county, lives["child_support"]),
         child_care.spells(county, lives["child_care"]),
+        ssi.spells(county, lives["ssi"]),
+        coverage.spells(lives["coverage"]),
     ]
 
 

@@ -368,6 +368,43 @@ def address_lines(
     return street, unit, city, zip_
 
 
+@dataclass(frozen=True)
+class AddressBook:
+    """The addresses of an agency's records by delivery, each written down once.
+
+    row: deliveries x records, the row of the text columns; street, unit, city, zip as
+    address_lines gives them.
+    """
+
+    row: np.ndarray
+    street: np.ndarray
+    unit: np.ndarray
+    city: np.ndarray
+    zip: np.ndarray
+
+    def lines(self, delivery: int, records: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Street, unit, town and ZIP of the records as they stand in a delivery (0-based)."""
+        at = self.row[delivery, records]
+        return self.street[at], self.unit[at], self.city[at], self.zip[at]
+
+
+def address_book(
+    world: World, who: np.ndarray, name: str, *, errors: float = 0.02, slow: int = 90
+) -> AddressBook:
+    """What the agency has as the home of its records' persons `who`, delivery by delivery.
+
+    slow: most days that pass before the agency hears of a move; each person has a delay.
+    """
+    delay = (world.uniform(f"address delay {name}", who) * slow).astype(np.int64)
+    deliveries = range(world.window.months)
+    address = np.array([world.address_at(who, world.window.as_of(i) - delay) for i in deliveries])
+    pair = np.asarray(who, dtype=np.int64) * (len(world.addresses.number) + 1) + address + 1
+    found, row = np.unique(pair, return_inverse=True)
+    person, place = np.divmod(found, len(world.addresses.number) + 1)
+    street, unit, city, zip_ = address_lines(world, person, place - 1, name, errors)
+    return AddressBook(row.reshape(pair.shape), street, unit, city, zip_.astype(object))
+
+
 def title(values: np.ndarray | Coded) -> np.ndarray:
     """Text in title case (O'Neil and Mc names come out as a clerk's shift key leaves them)."""
     return mapped(values, str.title)

@@ -47,3 +47,4 @@
 {% macro tanf_race_ethnicity() %}upper(race_white){% endmacro %}
 {% macro generate_schema_name(custom_schema_name, node) %}{% endmacro %}
 {% macro ije_race_code() %}upper(race1){% endmacro %}
+{% macro clean_instant_utc(column) %}cast({{ column }} as timestamp){% endmacro %}

@@ -42,6 +42,18 @@ care_members as (
 
 ),
 
+eligibles as (
+
+    select * from {{ ref('stg_medicaid__eligibles') }}
+
+),
+
+ssi_recipients as (
+
+    select * from {{ ref('stg_ssa__ssi_recipients') }}
+
+),
+
 addresses as (
 
     select * from {{ ref('int_identity__addresses_standardised') }}
@@ -223,6 +235,26 @@ dated as (
         zip,
         report_month as evidence_date
     from care_members
+    union all
+    select
+        'medicaid' as source_system,
+        source_msis_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        as_of_date as evidence_date
+    from eligibles
+    where street_address is not null
+    union all
+    select
+        'ssa' as source_system,
+        source_record_ssn as source_person_key,
+        street_address,
+        unit,
+        zip,
+        payment_month as evidence_date
+    from ssi_recipients
+    where street_address is not null
 
 ),
 

@@ -84,6 +84,18 @@ care_months as (
 
 ),
 
+eligibles as (
+
+    select * from {{ ref('stg_medicaid__eligibles') }}
+
+),
+
+patients as (
+
+    select * from {{ ref('stg_clinic__patients') }}
+
+),
+
 code_map as (
 
     select * from {{ ref('ref_race_ethnicity_map') }}
@@ -154,6 +166,20 @@ coded as (
         source_member_id as source_person_key,
         race_code as source_code
     from subsidized_members
+    union all
+    select distinct
+        'medicaid' as source_system,
+        'medicaid' as agency,
+        source_msis_id as source_person_key,
+        race_code as source_code
+    from eligibles
+    union all
+    select distinct
+        'clinic' as source_system,
+        'clinic' as agency,
+        source_patient_id as source_person_key,
+        race_code as source_code
+    from patients
 
 ),
 

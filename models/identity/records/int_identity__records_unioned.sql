@@ -96,6 +96,24 @@ utility as (
 
 ),
 
+medicaid as (
+
+    select * from {{ ref('int_identity__medicaid_records') }}
+
+),
+
+ssa as (
+
+    select * from {{ ref('int_identity__ssa_records') }}
+
+),
+
+clinic as (
+
+    select * from {{ ref('int_identity__clinic_records') }}
+
+),
+
 unioned as (
 
     select * from vital
@@ -129,6 +147,12 @@ unioned as (
     select * from food_bank
     union all
     select * from utility
+    union all
+    select * from medicaid
+    union all
+    select * from ssa
+    union all
+    select * from clinic
 
 )
 

@@ -40,7 +40,7 @@ class Assistance:
     tanf: Participation
 
 
-def _take_up(propensity, exit_rate, exists, rng) -> np.ndarray:
+def take_up(propensity, exit_rate, exists, rng) -> np.ndarray:
     """Case on or off, households x months: a two-state chain at its long-run level."""
     n, months = exists.shape
     p = np.clip(propensity, 0, 0.97)
@@ -82,14 +82,14 @@ def history(world: World) -> Assistance:
     need = world.houses.need
     kids = minors.max(axis=1) > 0
     snap = np.clip((need - 0.66) / 0.34, 0, 1) * 0.60 + 0.08 * ((need > 0.45) & kids)
-    snap_on = _take_up(snap, 0.028, exists, rng)
+    snap_on = take_up(snap, 0.028, exists, rng)
     # one-month lapses at recertification
     lapse = snap_on[:, 1:-1] & snap_on[:, :-2] & snap_on[:, 2:]
     lapse &= rng.random(lapse.shape) < 0.006
     snap_on[:, 1:-1] &= ~lapse
     lone = kids & (adults.max(axis=1) <= 1)
     cash = np.where(kids, np.clip((need - 0.72) / 0.28, 0, 1) * np.where(lone, 0.36, 0.17), 0)
-    tanf_on = _take_up(cash, 0.05, exists, rng) & snap_on & (minors > 0)
+    tanf_on = take_up(cash, 0.05, exists, rng) & snap_on & (minors > 0)
     child_only = world.uniform("child only", np.arange(n)) < 0.3
 
     def collect(on: np.ndarray, cash_aid: bool) -> Participation:
