@@ -126,13 +126,16 @@ def generate(
 def _live(county: World) -> list[Spells]:
     """Fill county.lives, in an order in which each finds what it needs; the true spells."""
     from orchestration.county.lives import (
+        adult_protection,
         assistance,
         care,
         child_care,
         child_welfare,
         coverage,
         custody,
+        early_intervention,
         hardship,
+        head_start,
         homelessness,
         justice,
         renting,
@@ -154,6 +157,9 @@ def _live(county: World) -> list[Spells]:
     lives["renting"] = renting.history(county)
     lives["child_support"] = support.history(county)
     lives["child_care"] = child_care.history(county)
+    lives["head_start"] = head_start.history(county)
+    lives["early_intervention"] = early_intervention.history(county)
+    lives["adult_protection"] = adult_protection.history(county)
     lives["pantry"] = hardship.pantry(county)
     lives["helpline"] = hardship.calls(county)
     lives["utilities"] = utilities.history(county)
@@ -170,6 +176,8 @@ def _live(county: World) -> list[Spells]:
         renting.spells(county, lives["renting"]),
         support.spells(county, lives["child_support"]),
         child_care.spells(county, lives["child_care"]),
+        head_start.spells(county, lives["head_start"]),
+        early_intervention.spells(county, lives["early_intervention"]),
         ssi.spells(county, lives["ssi"]),
         coverage.spells(lives["coverage"]),
     ]

@@ -96,6 +96,8 @@ class Desk:
         import pyarrow.compute as pc
 
         column = coded(keys)
+        if not len(column):
+            return
         # in one call a key stands for one person: its first row tells which
         first = np.full(len(column.values), -1)
         first[column.codes[::-1]] = np.arange(len(column) - 1, -1, -1)

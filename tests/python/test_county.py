@@ -603,6 +603,57 @@ def test_records_that_come_late_and_that_vanish(made):
     assert late
 
 
+def test_quirks_of_head_start(made):
+    rows_ = rows(made / "observed/head_start" / LAST / "enrollments.csv")
+    assert {r["program_year"] for r in rows_} == {"2022-2023", "2023-2024", "2024-2025"}
+    never = [r for r in rows_ if r["exit_reason"] == "N"]
+    assert never and all(r["attendance_days"] == "0" for r in never)
+    assert any(r["exit_reason"] == "T" for r in rows_) and any(r["exit_date"] == "" for r in rows_)
+    owner = {
+        r["source_person_key"]: r["person"]
+        for r in rows(made / "truth/records.csv") if r["source_system"] == "head_start"
+    }  # fmt: skip
+    programs = defaultdict(set)
+    for r in rows_:
+        programs[owner[r["child_id"]]].add((r["program_type"], r["child_id"]))
+    both = [p for p in programs.values() if {t for t, _ in p} == {"HS", "EHS"}]
+    assert both and all(len({i for _, i in p}) > 1 for p in both)  # a new id in Head Start
+
+
+def test_quirks_of_early_intervention(made):
+    folder = made / "observed/early_intervention" / LAST
+
+    def day(text: str) -> date:
+        return datetime.strptime(text, "%m/%d/%Y").date()
+
+    referrals = rows(folder / "referrals.csv")
+    waited = [(day(r["evaluation_date"]) - day(r["referral_date"])).days
+              for r in referrals if r["evaluation_date"]]  # fmt: skip
+    assert 0.8 < sum(w <= 45 for w in waited) / len(waited) < 1
+    assert {r["eligibility"] for r in referrals} == {"E", "N", "U"}
+    assert all(r["ifsp_date"] for r in referrals if r["exit_date"])
+    over = [r for r in referrals if r["ifsp_date"] and not r["exit_date"]
+            and (date(2025, 5, 31) - day(r["birth_date"])).days > 3 * 366 + 60]  # fmt: skip
+    assert over  # exits that were never entered
+    families = rows(folder / "home_visiting_families.csv")
+    before = [
+        f for path in (made / "observed/early_intervention").glob("*/home_visiting_families.csv")
+        for f in rows(path) if f["child_birth_date"] == "" == f["child_first_name"]
+    ]  # fmt: skip
+    assert before  # enrolled before the birth
+    visits = rows(folder / f"home_visits_{LAST}.csv")
+    assert {v["enrollment_id"] for v in visits} <= {f["enrollment_id"] for f in families}
+
+
+def test_quirks_of_adult_protection(made):
+    cases = rows(made / "observed/adult_protection" / LAST / "investigations.csv")
+    assert any(c["closed_date"] == "" == c["disposition"] for c in cases)
+    assert any(c["is_dob_estimated"] == "Y" and c["birth_date"].endswith("-01-01") for c in cases)
+    assert any(c["birth_date"] == "" for c in cases)
+    assert all((c["perpetrator"] == "") == (c["maltreatment"] == "SELF") for c in cases)
+    assert max(Counter(c["investigation_id"] for c in cases).values()) == 2
+
+
 def test_people_with_two_ids_and_address_points_that_grow(made):
     owners = defaultdict(lambda: defaultdict(set))
     for r in rows(made / "truth/records.csv"):
@@ -635,6 +686,18 @@ def delivered_keys(made: Path) -> dict[str, set[str]]:
             found["vital_death"] |= {
                 f"{line[6:12]}-{line[:4]}" for line in path.read_text(encoding="ascii").splitlines()
             }
+        elif agency == "head_start":
+            found["head_start"] |= {e["child_id"] for e in rows(path)}
+        elif path.name == "referrals.csv" and agency == "early_intervention":
+            found["part_c"] |= {r["child_id"] for r in rows(path)}
+        elif path.name == "home_visiting_families.csv":
+            families = rows(path)
+            found["home_visiting_caregiver"] |= {f["enrollment_id"] for f in families}
+            found["home_visiting_child"] |= {
+                f["enrollment_id"] for f in families if f["child_birth_date"]
+            }
+        elif agency == "adult_protection":
+            found["adult_protection"] |= {r["client_id"] for r in rows(path)}
         elif path.name == "enrollments.csv" or path.name.startswith("attendance"):
             found["k12"] |= {e["student_id"] for e in rows(path)}
         elif agency == "benefits":
@@ -710,6 +773,9 @@ def test_true_lives_are_possible_lives(made):
         "subsidized_tenancy", "child_support",
         "foster_care",
         "child_care_subsidy",
+        "head_start",
+        "early_intervention",
+        "home_visiting",
     }  # fmt: skip
 
 

@@ -54,6 +54,30 @@ ssi_recipients as (
 
 ),
 
+head_start_enrollments as (
+
+    select * from {{ ref('stg_head_start__enrollments') }}
+
+),
+
+part_c_referrals as (
+
+    select * from {{ ref('stg_early_intervention__referrals') }}
+
+),
+
+visited_families as (
+
+    select * from {{ ref('stg_early_intervention__home_visiting_families') }}
+
+),
+
+adult_investigations as (
+
+    select * from {{ ref('stg_adult_protection__investigations') }}
+
+),
+
 addresses as (
 
     select * from {{ ref('int_identity__addresses_standardised') }}
@@ -255,6 +279,42 @@ dated as (
         payment_month as evidence_date
     from ssi_recipients
     where street_address is not null
+    union all
+    select
+        'head_start' as source_system,
+        source_child_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        entry_date as evidence_date
+    from head_start_enrollments
+    union all
+    select
+        'part_c' as source_system,
+        source_child_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        referral_date as evidence_date
+    from part_c_referrals
+    union all
+    select
+        'home_visiting_caregiver' as source_system,
+        source_enrollment_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        enrolled_date as evidence_date
+    from visited_families
+    union all
+    select
+        'adult_protection' as source_system,
+        source_client_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        report_date as evidence_date
+    from adult_investigations
 
 ),
 

@@ -96,6 +96,24 @@ patients as (
 
 ),
 
+head_start_enrollments as (
+
+    select * from {{ ref('stg_head_start__enrollments') }}
+
+),
+
+part_c_referrals as (
+
+    select * from {{ ref('stg_early_intervention__referrals') }}
+
+),
+
+adult_investigations as (
+
+    select * from {{ ref('stg_adult_protection__investigations') }}
+
+),
+
 code_map as (
 
     select * from {{ ref('ref_race_ethnicity_map') }}
@@ -180,6 +198,27 @@ coded as (
         source_patient_id as source_person_key,
         race_code as source_code
     from patients
+    union all
+    select distinct
+        'head_start' as source_system,
+        'head_start' as agency,
+        source_child_id as source_person_key,
+        race_ethnicity_code as source_code
+    from head_start_enrollments
+    union all
+    select distinct
+        'part_c' as source_system,
+        'early_intervention' as agency,
+        source_child_id as source_person_key,
+        race_code as source_code
+    from part_c_referrals
+    union all
+    select distinct
+        'adult_protection' as source_system,
+        'adult_protection' as agency,
+        source_client_id as source_person_key,
+        race_code as source_code
+    from adult_investigations
 
 ),
 

@@ -48,6 +48,24 @@ child_care as (
 
 ),
 
+head_start as (
+
+    select * from {{ ref('int_identity__head_start_records') }}
+
+),
+
+early_intervention as (
+
+    select * from {{ ref('int_identity__early_intervention_records') }}
+
+),
+
+adult_protection as (
+
+    select * from {{ ref('int_identity__adult_protection_records') }}
+
+),
+
 tanf_acf as (
 
     select * from {{ ref('int_identity__tanf_acf_records') }}
@@ -131,6 +149,12 @@ unioned as (
     select * from child_welfare
     union all
     select * from child_care
+    union all
+    select * from head_start
+    union all
+    select * from early_intervention
+    union all
+    select * from adult_protection
     union all
     select * from tanf_acf
     union all

@@ -9,14 +9,17 @@ Add here: another agency, one module and one line in ALL. Keep out: what truly h
 from __future__ import annotations
 
 from orchestration.county.agencies import (
+    adult_protection,
     benefits,
     child_care,
     child_support,
     child_welfare,
     clinic,
     courts,
+    early_intervention,
     food_bank,
     gis,
+    head_start,
     helpline,
     hmis,
     housing,
@@ -56,4 +59,7 @@ ALL = {
     "medicaid": medicaid.deliver,
     "ssa": ssa.deliver,
     "clinic": clinic.deliver,
+    "head_start": head_start.deliver,
+    "early_intervention": early_intervention.deliver,
+    "adult_protection": adult_protection.deliver,
 }

@@ -107,6 +107,7 @@ class _Office:
         order = np.lexsort((rows.month, rows.family))
         family, month = rows.family[order], rows.month[order]
         new = np.r_[True, (family[1:] != family[:-1]) | (month[1:] > month[:-1] + 6)]
+        new = new[: len(family)]
         opening = np.cumsum(new) - 1
         ids = digits(
             numbers(self.world, "child care family", int(new.sum()), 10**7, 10**10).astype(

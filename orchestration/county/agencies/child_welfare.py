@@ -203,7 +203,7 @@ class _Removals:
         )  # fmt: skip
         self.plan_made = rows.start + rng.integers(10, 70, n)
         self.reasons = rng.random((n, 3)) < np.array([0.14, 0.63, 0.36])
-        same = np.r_[False, rows.person[1:] == rows.person[:-1]]
+        same = np.r_[False, rows.person[1:] == rows.person[:-1]][:n]
         begin = np.maximum.accumulate(np.where(same, 0, np.arange(n))) if n else np.zeros(0, int)
         self.first = begin
         self.number = np.arange(n) - begin + 1
@@ -231,9 +231,9 @@ class _Removals:
         self.stay_removal, self.stay_start, self.stay_end, self.setting, self.purpose = (
             x[order] for x in (removal, start, end, setting, purpose)
         )
-        same = np.r_[False, self.stay_removal[1:] == self.stay_removal[:-1]]
-        k = np.arange(len(same))
-        self.stay_number = k - np.maximum.accumulate(np.where(same[: len(k)], 0, k)) + 1
+        k = np.arange(len(order))
+        same = np.r_[False, self.stay_removal[1:] == self.stay_removal[:-1]][: len(k)]
+        self.stay_number = k - np.maximum.accumulate(np.where(same, 0, k)) + 1
         self.stay_ids = np.char.add("PL", digits(70_000 + k * 7, 9))
         home = (world.uniform("foster home", self.stay_removal, self.stay_start)
                 * max(12, world.persons // 400)).astype(np.int64)  # fmt: skip
