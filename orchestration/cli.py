@@ -534,22 +534,33 @@ def truth() -> None:
 @click.argument("folder", type=DIRECTORY)
 @AS_JSON
 def truth_score(folder: Path, as_json: bool) -> None:
-    """Shares of person-months in the true household and the true tract.
+    """Person-months in the true household, tract and program; unduplicated counts of programs.
 
     \b
     Example:
       lifecourse truth score .lifecourse/demo
     """
+    from orchestration import truth_programs
     from orchestration import truth_score as library
 
     facts = library.score(_settings(), folder)
+    programs = truth_programs.score(_settings(), folder)
     if as_json:
-        _print_json(facts)
+        _print_json({**facts, "participation": programs})
         return
     for table, figures in facts.items():
         for name, value in figures.items():
             shown = "-" if value is None else f"{value:,}" if isinstance(value, int) else value
             click.echo(f"{table:10} {name:16} {shown}")
+    click.echo(f"\n{'program':26} precision  recall      f1  persons    error")
+    for name, row in {**programs["programs"], "overall": programs["overall"]}.items():
+        cells = [f"{row[key] or 0:.4f}" for key in ("precision", "recall", "f1")]
+        click.echo(
+            f"{name:26} {cells[0]:>9} {cells[1]:>7} {cells[2]:>7} {row['true_persons']:8,} "
+            f"{row['count_error'] or 0:+8.2%}"
+        )
+    if programs["not_scored"]:
+        click.echo(f"in the truth and in no spell: {', '.join(programs['not_scored'])}")
 
 
 @main.group()

@@ -47,7 +47,7 @@ def score(settings: Settings, truth_dir: Path) -> dict:
     with warehouse.connect(settings) as connection:
         if not connection.execute("select to_regclass('core.household_month')").fetchone()[0]:
             raise LifecourseError("Nothing is released yet; run the pipeline (lifecourse run).")
-        person = _true_person(connection, _read(folder, "records"))
+        person = true_person(connection, _read(folder, "records"))
         together = _by_month(connection, _HOUSEHOLDS, person)
         resident = _by_month(connection, _RESIDENCES, person)
     months = sorted(together["month"].unique())
@@ -75,7 +75,7 @@ def _read(folder: Path, name: str) -> pandas.DataFrame:
     return pandas.read_csv(folder / f"{name}.csv", dtype=str)
 
 
-def _true_person(connection: psycopg.Connection, records: pandas.DataFrame) -> pandas.Series:
+def true_person(connection: psycopg.Connection, records: pandas.DataFrame) -> pandas.Series:
     """The true person of every person_id; ties go to the first name."""
     import pandas
 

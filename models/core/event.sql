@@ -1,4 +1,5 @@
 {%- set agencies = [
+    'k12',
     'vital',
 ] -%}
 with

@@ -12,6 +12,16 @@ coverage as (
 
 ),
 
+program_coverage as (
+
+    select
+        program_id,
+        coverage_start as start_date,
+        {{ add_days('coverage_end', 1) }} as end_date_excl
+    from {{ ref('program_coverage') }}
+
+),
+
 programs as (
 
     select * from {{ ref('program') }}
@@ -132,24 +142,6 @@ collapsed as (
     {{ collapse_spells(
         'possible', ['person_id', 'program_id', 'grace_days'], grace_days='grace_days'
     ) }}
-
-),
-
-program_coverage_in as (
-
-    select
-        program_id,
-        coverage_start as start_date,
-        {{ add_days('coverage_end', 1) }} as end_date_excl
-    from coverage
-    where program_id is not null
-
-),
-
--- A program that two sources report is covered where either looks.
-program_coverage as (
-
-    {{ collapse_spells('program_coverage_in', ['program_id']) }}
 
 ),
 

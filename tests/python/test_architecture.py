@@ -278,6 +278,7 @@ def test_person_grain_tables_carry_person_id(models):
             "place": "a reference table, copied to every node",
             "place_context": "a reference table, copied to every node",
             "program": "a reference table, copied to every node",
+            "program_coverage": "a reference table, copied to every node",
             "program_overlap": "counts of persons, no person in it",
             "source_coverage": "a reference table, copied to every node",
         },
