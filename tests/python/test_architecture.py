@@ -25,7 +25,7 @@ MAY_READ = {
     "staging": {"seeds"},
     "identity": {"seeds", "staging", "identity"},
     "core": {"seeds", "staging", "identity", "core"},
-    "panels": {"seeds", "core"},
+    "panels": {"seeds", "core", "panels"},
     "marts": {"seeds", "core", "panels"},
 }
 PUBLISHED = ("core", "panels", "marts")
