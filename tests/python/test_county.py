@@ -823,7 +823,7 @@ def test_true_kin_are_possible_kin_and_the_parents_on_the_certificates(made):
         elif k["relationship"] in ("sibling", "half_sibling"):
             assert k["start_date"] == born
         else:
-            assert int(k["start_date"][:4]) - int(born[:4]) >= 18
+            assert int(k["start_date"][:4]) - int(born[:4]) >= 16
     for k in kin:
         if k["relationship"] in ("sibling", "half_sibling"):
             shared = parents[k["person"]] & parents[k["related_person"]]
