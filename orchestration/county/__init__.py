@@ -128,9 +128,11 @@ def _live(county: World) -> list[Spells]:
     from orchestration.county.lives import (
         adult_protection,
         assistance,
+        attendance,
         care,
         child_care,
         child_welfare,
+        classes,
         coverage,
         custody,
         early_intervention,
@@ -153,6 +155,8 @@ def _live(county: World) -> list[Spells]:
     lives["homelessness"] = homelessness.history(county)
     lives["custody"] = custody.history(county)
     lives["child_welfare"] = child_welfare.history(county)
+    lives["attendance"] = attendance.history(county)
+    lives["classes"] = classes.history(county)
     lives["justice"] = justice.history(county)
     lives["renting"] = renting.history(county)
     lives["child_support"] = support.history(county)

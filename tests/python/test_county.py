@@ -170,6 +170,8 @@ def test_headers_keys_and_codes_are_the_contracts(made, contracts):
             continue  # the federal file is not made here
         if contract.file_format == "fixed_width":
             data = fixed(path, contract)
+        elif contract.file_format == "excel":
+            continue  # text only here; the gate reads the workbooks
         elif contract.file_format == "ndjson":
             data = messages(path)
             assert all(list(m) == [c.header for c in table.columns] for m in data), path.name
@@ -298,10 +300,10 @@ def test_quirks_of_schools(made):
     attendance = rows(folder / f"attendance_{LAST}.csv")
     for a in attendance:
         kinds = ("days_absent_excused", "days_absent_unexcused", "days_suspended")
-        absent = sum(int(a[k]) for k in kinds)
-        assert int(a["days_enrolled"]) == int(a["days_present"]) + absent
+        absent = sum(float(a[k]) for k in kinds)
+        assert int(a["days_enrolled"]) == float(a["days_present"]) + absent
         assert int(a["days_enrolled"]) > 0
-    present = sum(int(a["days_present"]) for a in attendance)
+    present = sum(float(a["days_present"]) for a in attendance)
     assert 0.9 < present / sum(int(a["days_enrolled"]) for a in attendance) < 0.98
     assert sum(s["close_date"] != "" for s in rows(folder / "schools.csv")) == 1
 
@@ -700,6 +702,11 @@ def delivered_keys(made: Path) -> dict[str, set[str]]:
             found["adult_protection"] |= {r["client_id"] for r in rows(path)}
         elif path.name == "enrollments.csv" or path.name.startswith("attendance"):
             found["k12"] |= {e["student_id"] for e in rows(path)}
+        elif agency == "k12" and (data := rows(path)) and "student_id" in data[0]:
+            found["k12"] |= {r["student_id"] for r in data}
+            found["k12"] |= {r.get("current_student_id", r["student_id"]) for r in data}
+        elif path.name == "staff.csv":
+            found["k12_staff"] |= {t["staff_id"] for t in rows(path)}
         elif agency == "benefits":
             found["benefits"] |= {m["client_id"] for m in rows(path)}
         elif path.name in ("Client.csv", "Enrollment.csv", "Exit.csv", "Services.csv"):
@@ -889,6 +896,9 @@ def test_volumes_and_codes_are_steady_from_month_to_month(made, contracts):
         )
         if contract.file_format != "csv" or (agency, delivery) == ("benefits", BAD):
             continue
+        if any(e["id"].endswith("rows_near_history") and (e.get("skip") or e["limit"] >= 1)
+               for e in contract.expectations):  # fmt: skip
+            continue  # a file that grows or shrinks with the calendar, and says so
         data = rows(path, contract.encoding, contract.delimiter)
         codes = {
             c.header: Counter(r[c.header] for r in data if r[c.header])

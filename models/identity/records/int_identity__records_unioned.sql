@@ -132,6 +132,12 @@ clinic as (
 
 ),
 
+k12_staff as (
+
+    select * from {{ ref('int_identity__k12_staff_records') }}
+
+),
+
 unioned as (
 
     select * from vital
@@ -177,6 +183,8 @@ unioned as (
     select * from ssa
     union all
     select * from clinic
+    union all
+    select * from k12_staff
 
 )
 

@@ -18,11 +18,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestration.county.agencies import k12_daily, k12_staff
 from orchestration.county.columns import Coded, Columns, coded, digits, ranks
 from orchestration.county.delivery import Desk
+from orchestration.county.lives import attendance as daily
 from orchestration.county.lives import school as life
-from orchestration.county.records import Habits, address_lines, entered, numbers, open_ledger, title
-from orchestration.county.timeline import OPEN, dates, month_of, text
+from orchestration.county.records import (
+    Habits,
+    Ledger,
+    address_lines,
+    entered,
+    numbers,
+    open_ledger,
+    title,
+)
+from orchestration.county.timeline import OPEN, Window, dates, month_of, month_start, text
 from orchestration.county.world import World
 
 _RACE = np.array(["5", "3", "2", "1", "6", "4", "7"])
@@ -59,16 +69,13 @@ def deliver(world: World, desk: Desk) -> None:
     late = entered(rows.entry, world.stream("k12 late entries"), days=0, late=0.02)
     on_record = np.where(rows.entry_type == "E1", rows.entry, late)
     entry_type, exit_type = coded(rows.entry_type), coded(rows.exit_type)
+    staff = k12_staff.prepare(world)
     for i in range(window.months):
         as_of, folder = window.as_of(i), window.folder(i)
         current = life.school_year(as_of)
         shown = np.flatnonzero((on_record <= as_of) & (rows.year >= current - 1)
                                & (rows.year <= current))  # fmt: skip
-        record = ledger.record(rows.person[shown], np.maximum(rows.entry[shown], window.start), i)
-        # a new id is used for everything from its first day on
-        record = np.where(
-            rows.exit[shown] >= window.start, ledger.record(rows.person[shown], as_of, i), record
-        )
+        record = _record(ledger, rows, shown, window.start, as_of, i)
         # by student, school and entry date
         order = np.lexsort((rows.entry[shown], rows.school[shown], rank[record]))
         shown, record = shown[order], record[order]
@@ -110,6 +117,47 @@ def deliver(world: World, desk: Desk) -> None:
             )
             desk.put("k12", folder, f"attendance_{folder}.csv", attendance)
         desk.put("k12", folder, "schools.csv", _schools(world, plan, school_ids, district_ids))
+        desk.put("k12", folder, "student_id_changes.csv", _changes(ledger, ids, window, i, desk))
+
+        def student(row, now=as_of, delivery=i):
+            return ids[_record(ledger, rows, row, window.start, now, delivery)]
+
+        k12_daily.deliver(world, desk, i, student, school_ids, tuple(d[0] for d in _DISTRICTS))
+        k12_staff.deliver(world, desk, i, staff, student, school_ids)
+
+
+def _record(
+    ledger: Ledger, rows: life.Enrolments, at: np.ndarray, start: int, as_of: int, i: int
+) -> np.ndarray:
+    """The records under which enrolments (rows `at`) stand in delivery i.
+
+    A new id is used for everything from its first day on.
+    """
+    person = rows.person[at]
+    old = ledger.record(person, np.maximum(rows.entry[at], start), i)
+    return np.where(rows.exit[at] >= start, ledger.record(person, as_of, i), old)
+
+
+def _changes(ledger: Ledger, ids: Coded, window: Window, i: int, desk: Desk) -> Columns:
+    """Ids that were replaced since the first delivery, new ones issued or two merged."""
+    as_of = window.as_of(i)
+    first = np.flatnonzero(ledger.second >= 0)
+    second = ledger.second[first]
+    current = ledger.record(ledger.person[first], as_of, i)
+    old = np.where(current == first, second, first)
+    merged = ledger.merged[old] <= i
+    issued = (current == second) & (ledger.cut[first] > window.as_of(0)) & ~merged
+    when = np.where(
+        merged, month_start(window.first + np.minimum(ledger.merged[old], i)), ledger.cut[first]
+    )
+    shown = np.flatnonzero((merged | issued) & (ledger.cut[first] <= as_of))
+    for side in (old, current):
+        desk.record("k12", ids[side[shown]], ledger.person[first[shown]])
+    return {
+        "student_id": ids[old[shown]],
+        "current_student_id": ids[current[shown]],
+        "changed_date": dates(when[shown]),
+    }
 
 
 def _schools(world: World, plan: life.Schools, school_ids, district_ids) -> dict:
@@ -153,17 +201,25 @@ def _attendance(
     total = np.zeros(len(keys), dtype=np.int64)
     np.add.at(total, inverse, np.maximum(enrolled, 0))
     person = rows.person[shown][real][first]
-    homeless = np.isin(person, world.lives["homelessness"].person)
-    # absent 5.5 % of days on average, more with need, age and homelessness
-    own = world.uniform("absence", person)
-    rate = 0.012 + 0.11 * own**2.2 + 0.05 * world.need(person) ** 2 + 0.08 * homeless
-    rng = world.stream(f"attendance {month}")
-    absent = rng.binomial(total, np.clip(rate, 0, 0.6))
-    excused = rng.binomial(absent, 0.58)
-    suspended = rng.binomial(
-        absent - excused, np.where(rows.grade[shown][real][first] > 5, 0.04, 0.01)
-    )
-    unexcused = absent - excused - suspended
+    lived: daily.Attendance = world.lives["attendance"]
+    missed = lived.absences
+    place = keys % len(school_ids)
+    # what the school has reported by now: nothing, if it is late, and nobody seems to be absent
+    at = np.flatnonzero(month_of(missed.on) == month)
+    at = at[lived.reported[rows.school[missed.row[at]], month - lived.first_month] <= month]
+    own = rows.person[missed.row[at]] * len(school_ids) + rows.school[missed.row[at]]
+    mine = person * len(school_ids) + place
+    order = np.argsort(mine, kind="stable")
+    found = np.minimum(np.searchsorted(mine[order], own), max(len(mine) - 1, 0))
+    hit = mine[order][found] == own if len(mine) else own > own
+    into, at = order[found[hit]], at[hit]
+    halves = np.where(missed.half[at], 1, 2)
+    count = np.zeros((3, len(keys)), dtype=np.int64)
+    kind = np.select([missed.category[at] == daily.DISCIPLINE,
+                      np.isin(missed.category[at], daily.EXCUSED)], [2, 0], 1)  # fmt: skip
+    np.add.at(count, (kind, into), halves)
+    excused, unexcused, suspended = count
+    present = np.maximum(2 * total - count.sum(axis=0), 0)
     keep = np.flatnonzero(total > 0)
     report = f"{month // 12 + 1970:04d}-{month % 12 + 1:02d}"
     return {
@@ -171,8 +227,8 @@ def _attendance(
         "school_id": Coded(keys[keep] % len(school_ids), school_ids),
         "report_month": np.full(len(keep), report),
         "days_enrolled": total[keep],
-        "days_present": (total - absent)[keep],
-        "days_absent_excused": excused[keep],
-        "days_absent_unexcused": unexcused[keep],
-        "days_suspended": suspended[keep],
+        "days_present": coded(daily.half_text(present[keep])),
+        "days_absent_excused": coded(daily.half_text(excused[keep])),
+        "days_absent_unexcused": coded(daily.half_text(unexcused[keep])),
+        "days_suspended": coded(daily.half_text(suspended[keep])),
     }
