@@ -116,7 +116,8 @@ def schools(world: World) -> Schools:
     for lvl in (MIDDLE, HIGH):
         district[level == lvl] = np.arange((level == lvl).sum()) % 2
     district[charter] = 2
-    opened = np.full(n, day(1962, 9, 4)) + np.arange(n) * 730
+    # one every two years since 1962, and again from the start in a county of many schools
+    opened = day(1962, 9, 4) + np.arange(n) * 730 % (50 * 365)
     closed = np.full(n, OPEN)
     closed[shut] = day(world.window.year - 2, 6, 30)
     return Schools(level, district, np.array(rows), opened, closed, zones, charter, shut)
