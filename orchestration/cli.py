@@ -483,6 +483,13 @@ def county() -> None:
 @click.option("--out", type=DIRECTORY, required=True)
 @click.option("--bad-delivery/--no-bad-delivery", default=True, show_default=True)
 @click.option("--processes", type=int, help="Agencies that write at a time.")
+@click.option(
+    "--hmis-csv",
+    type=click.Choice(["2024", "2026"]),
+    default="2026",
+    show_default=True,
+    help="Fiscal year of the homeless services' format.",
+)
 @AS_JSON
 def generate(
     persons: int,
@@ -491,6 +498,7 @@ def generate(
     out: Path,
     bad_delivery: bool,
     processes: int | None,
+    hmis_csv: str,
     as_json: bool,
 ) -> None:
     """Write the county's deliveries to OUT/observed and the truth to OUT/truth.
@@ -512,6 +520,7 @@ def generate(
             seed=seed,
             bad_delivery=bad_delivery,
             processes=processes,
+            hmis_csv=hmis_csv,
             progress=lambda text: say(f"county: {text}", stage=True),
         )
     if as_json:

@@ -57,12 +57,14 @@ def generate(
     bad_delivery: bool = True,
     start: str = "2025-01",
     processes: int | None = None,
+    hmis_csv: str = "2026",
     progress: Callable[[str], None] | None = None,
 ) -> CountySummary:
     """Write OUT/observed/<agency>/<delivery>/..., OUT/truth/*.csv and OUT/county.json.
 
     persons: how many live in the county when it starts (at least 500; the files also know those
     who died, left or came). months: monthly deliveries from `start` (YYYY-MM) on.
+    hmis_csv: fiscal year of the homeless services' format; "2024" is handed over as hmis_2024.
     bad_delivery: also write the spoilt benefits file of the month after the last.
     processes: how many agencies write at a time (None: as suits size and machine); the bytes
     are the same. county.json is written last: a folder without its figures is not finished.
@@ -74,6 +76,8 @@ def generate(
     _check(out, persons, months, start)
     if processes is not None and processes < 1:
         raise UsageError(f"{processes} processes cannot work; ask for 1 or more.")
+    if hmis_csv not in ("2024", "2026"):
+        raise UsageError(f"There is no HMIS CSV format {hmis_csv!r} here; ask for 2024 or 2026.")
     say = progress or (lambda message: None)
 
     from orchestration.county import handover, timeline, truth, world
@@ -85,6 +89,7 @@ def generate(
         say("people, families and homes")
         clock = time.process_time()
         county = world.build(window, persons, seed)
+        county.hmis_csv = hmis_csv
         cpu["world"] = time.process_time() - clock
         say("school, work, assistance, homelessness, custody")
         spells = _live(county)

@@ -19,7 +19,9 @@ from orchestration.county.timeline import OPEN, Window
 
 @dataclass
 class World:
-    """Everything true. `lives` maps a program's name to its history (see lives.py)."""
+    """Everything true, and one choice of the county: hmis_csv, the fiscal year of the homeless
+    services' format ("2026" or "2024"). `lives` maps a program's name to its history (lives.py).
+    """
 
     seed: int
     window: Window
@@ -30,6 +32,7 @@ class World:
     pools: Pools
     persons: int
     lives: dict = field(default_factory=dict)
+    hmis_csv: str = "2026"
 
     def stream(self, name: str) -> np.random.Generator:
         """The random numbers of one part of the county."""

@@ -81,8 +81,8 @@ def landed_columns(table: Table) -> set[str]:
     return {column.name for column in table.columns} | set(VIEW_COLUMNS)
 
 
-def columns_read(compiled_sql: str, view: str) -> set[str]:
-    """The columns that a compiled staging model takes from its source `view`.
+def columns_read(compiled_sql: str, view: str, schema: str | None = None) -> set[str]:
+    """The columns that a compiled staging model takes from its source `view` (of `schema`).
 
     A column counts when its select reads the CTE `source` (or another CTE that is a plain
     `select *` from a source) and no other alias is named before it.
@@ -94,7 +94,8 @@ def columns_read(compiled_sql: str, view: str) -> set[str]:
     imports = {
         cte.alias
         for cte in tree.find_all(exp.CTE)
-        if cte.this.find(exp.Star) and view in {t.name for t in cte.find_all(exp.Table)}
+        if cte.this.find(exp.Star)
+        and any(t.name == view and schema in (None, t.db) for t in cte.find_all(exp.Table))
     }
     found: set[str] = set()
     for select in tree.find_all(exp.Select):

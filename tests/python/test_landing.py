@@ -29,7 +29,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 
 EXPECTATIONS = PROJECT_ROOT / "expectations"
 TANF = PROJECT_ROOT / "tests" / "fixtures" / "tanf"
-AGENCIES = set(agencies.ALL)
+AGENCIES = set(agencies.ALL) | {"hmis_2024"}  # the older format of hmis
 
 
 @pytest.fixture(scope="module")

@@ -48,3 +48,4 @@
 {% macro generate_schema_name(custom_schema_name, node) %}{% endmacro %}
 {% macro ije_race_code() %}upper(race1){% endmacro %}
 {% macro clean_instant_utc(column) %}cast({{ column }} as timestamp){% endmacro %}
+{% macro hmis_speaks(fiscal_year) %}exists (select 1 from exports_2026 cross join exports_2024){% endmacro %}

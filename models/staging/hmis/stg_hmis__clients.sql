@@ -1,8 +1,91 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'client') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'client') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        personal_id,
+        first_name,
+        middle_name,
+        last_name,
+        name_suffix,
+        name_data_quality,
+        ssn,
+        ssn_data_quality,
+        dob,
+        dob_data_quality,
+        sex,
+        am_ind_ak_native,
+        asian,
+        black_af_american,
+        hispanic_latinao,
+        mid_east_n_african,
+        native_hi_pacific,
+        white,
+        veteran_status,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        personal_id,
+        first_name,
+        middle_name,
+        last_name,
+        name_suffix,
+        name_data_quality,
+        ssn,
+        ssn_data_quality,
+        dob,
+        dob_data_quality,
+        -- a gender is taken for the sex when it is one of the two and no other
+        case concat(
+            woman, man, non_binary, culturally_specific, transgender, questioning,
+            different_identity
+        )
+            when '1000000' then '0'
+            when '0100000' then '1'
+        end as sex,
+        am_ind_ak_native,
+        asian,
+        black_af_american,
+        hispanic_latinaeo as hispanic_latinao,
+        mid_east_n_african,
+        native_hi_pacific,
+        white,
+        veteran_status,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

@@ -1,8 +1,64 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'enrollment') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'enrollment') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        enrollment_id,
+        personal_id,
+        project_id,
+        household_id,
+        relationship_to_hoh,
+        living_situation,
+        disabling_condition,
+        entry_date,
+        move_in_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        enrollment_id,
+        personal_id,
+        project_id,
+        household_id,
+        relationship_to_hoh,
+        living_situation,
+        disabling_condition,
+        entry_date,
+        move_in_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

@@ -1,8 +1,54 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'exit') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'exit') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        exit_id,
+        enrollment_id,
+        destination,
+        exit_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        exit_id,
+        enrollment_id,
+        destination,
+        exit_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

@@ -1,8 +1,54 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'export') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        export_id,
+        csv_version,
+        hash_status,
+        export_start_date,
+        export_end_date,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        export_id,
+        csv_version,
+        hash_status,
+        export_start_date,
+        export_end_date,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

@@ -1,8 +1,50 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'organization') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'organization') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        organization_id,
+        organization_name,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        organization_id,
+        organization_name,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

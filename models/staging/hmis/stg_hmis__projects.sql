@@ -1,8 +1,58 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'project') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'project') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        project_id,
+        organization_id,
+        project_name,
+        project_type,
+        operating_start_date,
+        operating_end_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        project_id,
+        organization_id,
+        project_name,
+        project_type,
+        operating_start_date,
+        operating_end_date,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

@@ -1,8 +1,56 @@
 with
 
-source as (
+fiscal_2026 as (
 
     select * from {{ source('hmis', 'services') }}
+
+),
+
+fiscal_2024 as (
+
+    select * from {{ source('hmis_2024', 'services') }}
+
+),
+
+exports_2026 as (
+
+    select * from {{ source('hmis', 'export') }}
+
+),
+
+exports_2024 as (
+
+    select * from {{ source('hmis_2024', 'export') }}
+
+),
+
+source as (
+
+    select
+        services_id,
+        enrollment_id,
+        personal_id,
+        record_type,
+        date_provided,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2026
+    where {{ hmis_speaks('2026') }}
+    union all
+    select
+        services_id,
+        enrollment_id,
+        personal_id,
+        record_type,
+        date_provided,
+        date_deleted,
+        _load_id,
+        _delivery,
+        _received_at
+    from fiscal_2024
+    where {{ hmis_speaks('2024') }}
 
 ),
 

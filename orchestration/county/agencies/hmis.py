@@ -1,4 +1,6 @@
-"""Homeless services: the HUD HMIS CSV export, FY2026, all files of the standard.
+"""Homeless services: the HUD HMIS CSV export, FY2026 or FY2024, all files of the standard.
+
+world.hmis_csv says which; FY2024 is handed over as the agency hmis_2024, in its own layout.
 
 A snapshot since 1 January two years before the first delivery. Files the county's providers do
 not use are handed over with a header only. ExportID and DateDeleted are in every file.
@@ -20,7 +22,7 @@ from functools import cache
 import numpy as np
 
 from orchestration.county import noise
-from orchestration.county.agencies.hmis_layout import FILES
+from orchestration.county.agencies.hmis_layout import LAYOUTS
 from orchestration.county.columns import Coded, Columns, Table, coded, digits, mapped
 from orchestration.county.delivery import Desk
 from orchestration.county.lives import homelessness as life
@@ -43,31 +45,50 @@ _RESIDENTIAL = (0, 1, 2, 3, 13)
 def deliver(world: World, desk: Desk) -> None:
     """Write all files of the standard in every delivery."""
     tables = _tables(world)
-    window = world.window
+    window, version = world.window, world.hmis_csv
+    agency = "hmis" if version == "2026" else f"hmis_{version}"
     low = text(np.array([life.begins(world)]))[0]
     for i in range(window.months):
         as_of, folder = window.as_of(i), window.folder(i)
         today = text(np.array([as_of]))[0]
         export_id = folder.replace("-", "") + "01"
-        for name, header in FILES.items():
+        for name, header in LAYOUTS[version].items():
             columns = tables[name](i, as_of) if name in tables else {}
             rows = len(next(iter(columns.values()))) if columns else 0
             columns["ExportID"] = np.full(rows, export_id)
             if name == "Export.csv":
-                columns = _export(export_id, today, low)
+                columns = _export(export_id, today, low, version)
                 rows = 1
+            if name == "Client.csv" and version == "2024":
+                columns = _as_fy2024(columns)
             empty = np.full(rows, "", dtype=object)
-            desk.put("hmis", folder, name, {h: columns.get(h, empty) for h in header})
+            desk.put(agency, folder, name, {h: columns.get(h, empty) for h in header})
         desk.record("hmis", *tables["keys"](i, as_of))
 
 
-def _export(export_id: str, today: str, low: str) -> Columns:
+def _as_fy2024(client: Columns) -> Columns:
+    """Clients with the gender columns of FY2024 for the sex of FY2026, and its spelling."""
+    sex = np.asarray(client["Sex"])
+    flag = {"Woman": "0", "Man": "1"}
+    asked = np.where(sex == "99", "", "0")
+    genders = {
+        name: np.where(sex == flag[name], "1", asked) if name in flag else asked
+        for name in ("Woman", "Man", "NonBinary", "CulturallySpecific", "Transgender",
+                     "Questioning", "DifferentIdentity")
+    }  # fmt: skip
+    return {
+        **client, **genders, "GenderNone": np.where(sex == "99", "99", ""),
+        "HispanicLatinaeo": client["HispanicLatinao"],
+    }  # fmt: skip
+
+
+def _export(export_id: str, today: str, low: str, version: str) -> Columns:
     values = {
         "ExportID": export_id, "SourceType": "1", "SourceID": _COC,
         "SourceName": "County Homeless Management Information System",
         "SourceContactFirst": "Data", "SourceContactLast": "Desk",
         "ExportDate": f"{today} 23:30:00", "ExportStartDate": low, "ExportEndDate": today,
-        "SoftwareName": "ShelterTrack", "SoftwareVersion": "7.2", "CSVVersion": "2026",
+        "SoftwareName": "ShelterTrack", "SoftwareVersion": "7.2", "CSVVersion": version,
         "ExportPeriodType": "3", "ExportDirective": "2", "HashStatus": "1",
         "ImplementationID": "county-1",
     }  # fmt: skip

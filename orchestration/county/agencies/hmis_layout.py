@@ -1,4 +1,8 @@
-"""The files and columns of HUD's HMIS CSV format, FY2026, in the order of the standard.
+"""The files and columns of HUD's HMIS CSV format, FY2026 and FY2024, in the order of the standard.
+
+FY2026 has one Sex where FY2024 asked for gender in eight columns, spells HispanicLatinaeo
+HispanicLatinao, drops sexual orientation and language, and adds MentalHealthConsultation; all
+other files are the same (as the public warehouse that converts between them has it).
 
 Add here: the next fiscal year's layout. Keep out: values.
 """
@@ -159,3 +163,27 @@ _TEXT = {
     """,
 }
 FILES: dict[str, tuple[str, ...]] = {name: tuple(text.split()) for name, text in _TEXT.items()}
+
+_GENDER = """
+    Woman Man NonBinary CulturallySpecific Transgender Questioning DifferentIdentity GenderNone
+    DifferentIdentityText
+"""
+
+
+def _fy2024() -> dict[str, tuple[str, ...]]:
+    client = " ".join(c for c in FILES["Client.csv"] if c != "Sex")
+    client = client.replace("HispanicLatinao", "HispanicLatinaeo")
+    client = client.replace("VeteranStatus", _GENDER + " VeteranStatus")
+    enrollment = " ".join(FILES["Enrollment.csv"])
+    enrollment = enrollment.replace(
+        "RunawayYouth", "RunawayYouth SexualOrientation SexualOrientationOther"
+    )
+    enrollment = enrollment.replace(
+        "MentalHealthConsultation",
+        "TranslationNeeded PreferredLanguage PreferredLanguageDifferent",
+    )
+    changed = {"Client.csv": client.split(), "Enrollment.csv": enrollment.split()}
+    return {name: tuple(changed.get(name, columns)) for name, columns in FILES.items()}
+
+
+LAYOUTS = {"2026": FILES, "2024": _fy2024()}
