@@ -6,6 +6,12 @@ attendance as (
 
 ),
 
+submissions as (
+
+    select * from {{ ref('stg_k12__submissions') }}
+
+),
+
 crosswalk as (
 
     select * from {{ ref('person_crosswalk') }}
@@ -33,7 +39,18 @@ months as (
         on
             attendance.source_student_id = crosswalk.source_person_key
             and crosswalk.source_system = 'k12'
-    where attendance.report_month is not null
+    left join submissions
+        on
+            attendance.source_school_id = submissions.source_school_id
+            and attendance.report_month = submissions.report_month
+    -- The month of a school that had not reported when the file was written says that everyone
+    -- was present all the time, and is never restated.
+    where
+        attendance.report_month is not null
+        and (
+            submissions.source_school_id is null
+            or {{ first_of_month('submissions.submitted_date') }} = attendance.report_month
+        )
     group by crosswalk.person_id, attendance.source_school_id, attendance.report_month
 
 )
