@@ -26,7 +26,8 @@ def score(settings: Settings, truth_dir: Path) -> dict:
 
     truth_dir: the folder of the truth files, or the county's, which holds it as `truth`. A
     person of the release is the true person that most of its source records are of; persons
-    without a record in the truth are left out. A month is judged by its last day.
+    without a record in the truth are left out. Who moved within a month is where most of its days
+    were spent.
 
     household: over core.household_month, in households of two or more known persons.
     `accuracy`: the person truly lives in the household that most of these do.
@@ -108,19 +109,26 @@ def _by_month(
     return found.drop_duplicates(["person", "month"])[["person", "value", "month"]]
 
 
-def _at_month_ends(spells: pandas.DataFrame, column: str, months: list) -> pandas.DataFrame:
-    """person, true (value of `column`), month for every month on whose last day a spell goes on."""
+def _of_most_days(spells: pandas.DataFrame, column: str, months: list) -> pandas.DataFrame:
+    """person, true, month: the value of `column` on most days of each month, the earlier of two
+    equals; nothing for a month in which the person was nowhere."""
     import pandas
 
     start = pandas.to_datetime(spells["start_date"])
     last = pandas.to_datetime(spells["last_day"])
     parts = []
     for month in months:
-        day = month + pandas.offsets.MonthEnd(0)
-        here = spells[(start <= day) & (last.isna() | (last >= day))]
-        parts.append(
-            pandas.DataFrame({"person": here["person"], "true": here[column], "month": month})
+        end = month + pandas.offsets.MonthEnd(0)
+        begins, ends = start.clip(lower=month), last.fillna(end).clip(upper=end)
+        days = (ends - begins).dt.days + 1
+        here = pandas.DataFrame(
+            {"person": spells["person"], "true": spells[column], "days": days, "start": start}
+        )[days > 0]
+        spent = here.groupby(["person", "true"], as_index=False).agg(
+            days=("days", "sum"), start=("start", "min")
         )
+        spent = spent.sort_values(["person", "days", "start"], ascending=[True, False, True])
+        parts.append(spent.drop_duplicates("person")[["person", "true"]].assign(month=month))
     return pandas.concat(parts, ignore_index=True)
 
 
@@ -129,7 +137,7 @@ def _household(
 ) -> dict:
     import pandas
 
-    true = _at_month_ends(truth, "household", months)
+    true = _of_most_days(truth, "household", months)
     judged = together.merge(true, on=["person", "month"])
     group = ["value", "month"]
     judged = judged[judged.groupby(group)["person"].transform("size") > 1]
@@ -161,7 +169,7 @@ def _pairs(frame: pandas.DataFrame, column: str) -> pandas.DataFrame:
 def _residence(
     resident: pandas.DataFrame, person: pandas.Series, truth: pandas.DataFrame, months: list
 ) -> dict:
-    true = _at_month_ends(truth, "tract_geoid", months)
+    true = _of_most_days(truth, "tract_geoid", months)
     judged = resident.merge(true, on=["person", "month"])
     known = int(true["person"].isin(set(person)).sum())
     return {

@@ -17,7 +17,7 @@ TRUTH = {
     + "".join(f"k12,{n},P{n}\n" for n in (1, 2, 3, 4))
     + "hmis,9,P2\n",
     "households": "person,household,start_date,last_day\n"
-    "P1,H1,2018-01-01,\nP2,H1,2018-01-01,2025-01-20\nP2,H2,2025-01-21,\n"
+    "P1,H1,2018-01-01,\nP2,H1,2018-01-01,2025-01-10\nP2,H2,2025-01-11,\n"
     "P3,H1,2018-01-01,\nP4,H4,2018-01-01,\n",
     "residence": "person,tract_geoid,start_date,last_day\n"
     "P1,T1,2018-01-01,\nP2,T1,2018-01-01,2025-02-10\nP2,T2,2025-02-11,\n"
