@@ -354,16 +354,21 @@ def prepare_ui(settings: Settings, deliveries: Path | None) -> None:
 
 
 def make_docs(settings: Settings) -> dict[str, Path]:
-    """Data Docs and dbt docs, side by side on two cores; returns their pages by name."""
+    """Data Docs, the linkage report and dbt docs, on two cores; returns their pages by name."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from orchestration import linkage
     from orchestration.quality.data_docs import build_data_docs
 
-    say("Data Docs and dbt docs", stage=True)
+    say("Data Docs, linkage report and dbt docs", stage=True)
     settings.make_folders()
     with ThreadPoolExecutor(max_workers=1) as pool:
         dbt_docs = pool.submit(dbt.docs, settings)
         build_data_docs(settings)
+        with warehouse.connect(settings) as connection:
+            linked = connection.execute("select to_regclass('linkage.variant')").fetchone()[0]
+        if linked:
+            linkage.report(settings, settings.docs / "linkage")
         dbt_docs.result()
     return existing_docs(settings)
 
@@ -371,6 +376,7 @@ def make_docs(settings: Settings) -> dict[str, Path]:
 def existing_docs(settings: Settings) -> dict[str, Path]:
     pages = {
         "Data Docs": settings.docs / "data_docs" / "index.html",
+        "linkage": settings.docs / "linkage" / "linkage_report.html",
         "dbt docs": settings.docs / "dbt" / "index.html",
     }
     return {name: path for name, path in pages.items() if path.exists()}

@@ -1,27 +1,26 @@
 """The quality report of the last linkage run, as JSON and as one HTML page.
 
-Counts and rates only, with small cells suppressed; a truth adds error rates. Add here: a figure
-a reader of linked data needs to judge it. Keep out: names, keys, single persons.
+Counts and rates only, with small cells left out; a truth adds error rates. Add here: a figure a
+reader of linked data needs to judge it. Keep out: names, keys, single persons, and the page
+(quality_page.py).
 """
 
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.errors import LifecourseError
+from orchestration.linkage import hidden_numbers, model, quality_page, schema, subgroups
+from orchestration.linkage.cells import cell, rate, share
 
 if TYPE_CHECKING:
+    import pandas
     import psycopg
 
     from orchestration.settings import Settings
 
-# Counts of 1 to 10 are not shown: the rule of the Centers for Medicare & Medicaid Services for
-# cells of persons, and of the project's published tables. 2026-11-23.
-LEAST_CELL = 11
 _FIELDS = {
     "first name": "first_name is not null",
     "last name": "last_name is not null",
@@ -32,70 +31,68 @@ _FIELDS = {
     "address": "address_key is not null",
     "linkable": "is_linkable",
 }
+METHODS = ("exact", "probabilistic", "pprl", "steward", "single", "unlinkable")
 _SIZES = ((1, 1), (2, 2), (3, 5), (6, 10), (11, 20), (21, None))
+# More source records than this are hardly one person's. 2026-11-23.
+MOST_RECORDS = 100
 _BIN = 5
 
 
-def report(settings: Settings, out: Path, *, truth_dir: Path | None = None) -> dict:
+def report(
+    settings: Settings,
+    out: Path,
+    *,
+    truth_dir: Path | None = None,
+    model_path: Path | None = None,
+) -> dict:
     """Write linkage_report.json and linkage_report.html into folder `out`; return the content.
 
-    Keys: run, completeness (share of identity records by source and field), links (by source:
-    records, share linked to another record, to another source, and by method), weights
-    (histogram of match weights by decision, bins of 5), sizes (persons by number of source
-    records), implausible (persons with two numbers, dates, sexes or birth certificates),
-    changes (events of the run); with a truth also errors: split and false-link rates in all,
-    by race and by sex with 95 % intervals (Wilson).
+    Keys: run; completeness (share of identity records by source and field); links (by source:
+    records, share linked to another record, to another source, and by method); weights
+    (histogram of match weights by decision, bins of 5); estimates (precision and recall of
+    compared pairs as far as the match weights are true odds); recall (share found again of
+    links whose number was hidden, in all, by source and by group); reach (share of persons that
+    two sources know, by group); sizes (persons by number of source records); implausible
+    (persons whose records do not fit together); decisions (of stewards); changes (events of
+    the run); against_last_run (the last report's figures that moved). With a truth also
+    errors: split and false-link rates by group. Rates have 95 % intervals (Wilson); a gap is
+    between groups of cells.LEAST_GROUP or more.
 
     A count of 1 to 10 is None, and so is a share of fewer than 11 or that leaves 1 to 10 out.
     Suppression is of single cells: do not publish two reports of one run beside each other.
 
     Raises LifecourseError before the first run, UsageError when truth_dir lacks its files.
     """
+    with_model = model.load(model_path)
     with warehouse.connect(settings) as connection:
-        if (
-            not connection.execute("select to_regclass('linkage.run')").fetchone()[0]
-            or not connection.execute("select count(*) from linkage.run").fetchone()[0]
-        ):
-            raise LifecourseError("Nothing is linked yet; run the pipeline first (lifecourse run).")
+        schema.ensure(connection)
+        schema.demand_run(connection)
+        groups = subgroups.of_persons(connection)
         facts = {
             "run": _run(connection),
             "completeness": _completeness(connection),
             "links": _links(connection),
             "weights": _weights(connection),
+            "estimates": _estimates(connection),
+            "recall": _recall(connection, with_model, groups),
+            "reach": _reach(connection, groups),
             "sizes": _sizes(connection),
             "implausible": _implausible(connection),
+            "decisions": _decisions(connection),
             "changes": _changes(connection),
         }
-    if truth_dir is not None:
-        facts["errors"] = _errors(settings, Path(truth_dir))
+        if truth_dir is not None:
+            facts["errors"] = _errors(settings, connection, Path(truth_dir), groups)
+        facts["against_last_run"] = _against_last(connection, facts)
+        connection.execute(
+            "insert into linkage.report (run_id, facts) values (%s, %s)"
+            " on conflict (run_id) do update set facts = excluded.facts, made_at = now()",
+            [facts["run"]["run_id"], json.dumps(facts)],
+        )
     out.mkdir(parents=True, exist_ok=True)
     (out / "linkage_report.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    (out / "linkage_report.html").write_text(_html(facts), encoding="utf-8")
+    (out / "linkage_report.html").write_text(quality_page.page(facts), encoding="utf-8")
     return facts
-
-
-def cell(count: int) -> int | None:
-    """A count that may be shown; None for 1 to 10."""
-    return None if 0 < count < LEAST_CELL else count
-
-
-def share(part: int, whole: int) -> float | None:
-    """part of whole in percent, None where either it or its complement is a small cell."""
-    if whole < LEAST_CELL or cell(part) is None or cell(whole - part) is None:
-        return None
-    return round(100 * part / whole, 1)
-
-
-def interval(part: int, whole: int) -> list[float] | None:
-    """95 % interval of a share, in percent (Wilson 1927); None where the share is."""
-    if share(part, whole) is None:
-        return None
-    z, rate = 1.959964, part / whole
-    middle = (rate + z * z / (2 * whole)) / (1 + z * z / whole)
-    half = (
-        z / (1 + z * z / whole) * (rate * (1 - rate) / whole + z * z / (4 * whole * whole)) ** 0.5
-    )
-    return [round(100 * max(0.0, middle - half), 2), round(100 * min(1.0, middle + half), 2)]
 
 
 def _run(connection: psycopg.Connection) -> dict:
@@ -122,15 +119,14 @@ def _completeness(connection: psycopg.Connection) -> dict:
 
 
 def _links(connection: psycopg.Connection) -> dict:
-    methods = ("exact", "probabilistic", "steward", "single", "unlinkable")
-    counted = ", ".join(f"count(*) filter (where method = '{method}')" for method in methods)
+    counted = ", ".join(f"count(*) filter (where method = '{method}')" for method in METHODS)
     return {
         row[0]: {
             "source records": cell(row[1]),
             "linked to another record": share(row[2], row[1]),
             "linked to another source": share(row[3], row[1]),
             **{
-                method: share(count, row[1]) for method, count in zip(methods, row[4:], strict=True)
+                method: share(count, row[1]) for method, count in zip(METHODS, row[4:], strict=True)
             },
         }
         for row in connection.execute(
@@ -166,6 +162,79 @@ def _weights(connection: psycopg.Connection) -> list[dict]:
     ]
 
 
+def _estimates(connection: psycopg.Connection) -> dict:
+    """Of compared pairs of groups of records: those linked, how many of them the weights expect
+    to be wrong, and how many of the others to be missed; a weight w is odds of 2^w to 1."""
+    linked, wrong, missed = connection.execute(
+        """
+        with judged as (
+            select decision, 1 / (1 + power(2.0, least(60, greatest(-60, match_weight)))) as doubt
+            from linkage.edge where decision <> 'vetoed'
+        )
+        select
+            count(*) filter (where decision = 'linked'),
+            coalesce(sum(doubt) filter (where decision = 'linked'), 0),
+            coalesce(sum(1 - doubt) filter (where decision <> 'linked'), 0)
+        from judged
+        """
+    ).fetchone()
+    wrong, missed = float(wrong), float(missed)
+    if linked < 11:
+        return {"linked pairs": cell(linked), "precision": None, "recall": None}
+    return {
+        "linked pairs": cell(linked),
+        "precision": round(100 * (1 - wrong / linked), 2),
+        "recall": round(100 * (linked - wrong) / (linked - wrong + missed), 2),
+    }
+
+
+def _recall(
+    connection: psycopg.Connection, with_model: model.Model, groups: pandas.DataFrame
+) -> dict:
+    found = hidden_numbers.recovered(connection, with_model)
+    person = _person_of(connection)
+    of = groups.reindex(
+        [person.get(key) for key in zip(found["source_system"], found["source_person_key"],
+                                        strict=True)]
+    )  # fmt: skip
+    return {
+        "in all": rate(int(found["found"].sum()), len(found)),
+        "by source": {
+            str(name): rate(int(part.sum()), len(part))
+            for name, part in found.groupby("source_system")["found"]
+        },
+        "groups": subgroups.rates(found["found"], of) if len(found) else {},
+    }
+
+
+def _person_of(connection: psycopg.Connection) -> dict[tuple[str, str], int]:
+    return {
+        (system, key): person
+        for system, key, person in connection.execute(
+            "select source_system, source_person_key, person_id from linkage.crosswalk"
+            " where closed_run_id is null"
+        )
+    }
+
+
+def _reach(connection: psycopg.Connection, groups: pandas.DataFrame) -> dict:
+    import pandas
+
+    known = pandas.Series(
+        dict(
+            connection.execute(
+                "select person_id, count(distinct source_system) > 1 from linkage.crosswalk"
+                " where closed_run_id is null group by person_id"
+            ).fetchall()
+        ),
+        dtype=bool,
+    )
+    return {
+        "in all": rate(int(known.sum()), len(known)),
+        "groups": subgroups.rates(known, groups.reindex(known.index)),
+    }
+
+
 def _sizes(connection: psycopg.Connection) -> dict:
     counts = connection.execute(
         "select records, count(*) from (select count(*) as records from linkage.crosswalk"
@@ -189,7 +258,7 @@ def _implausible(connection: psycopg.Connection) -> dict:
         " filter (where source_system = 'vital_child') > 1",
         "two death certificates": "count(distinct source_person_key)"
         " filter (where source_system = 'vital_death') > 1",
-        "more than 100 records": "count(*) > 100",
+        f"more than {MOST_RECORDS} records": f"count(*) > {MOST_RECORDS}",
     }
     counted = ", ".join(f"({test})::integer" for test in tests.values())
     columns = ", ".join(f"t{number}" for number in range(len(tests)))
@@ -203,7 +272,37 @@ def _implausible(connection: psycopg.Connection) -> dict:
         ) as person ({columns})
         """
     ).fetchone()
-    return {name: cell(int(count)) for name, count in zip(tests, row, strict=True)}
+    found = {name: cell(int(count)) for name, count in zip(tests, row, strict=True)}
+    if all(
+        connection.execute("select to_regclass(%s)", [table]).fetchone()[0]
+        for table in ("identity.person_demographic", "core.spell_source")
+    ):
+        # a month's grace: monthly files are closed before the death is known
+        late = connection.execute(
+            "select count(distinct person_id) from core.spell_source"
+            " join identity.person_demographic using (person_id)"
+            " where start_date > death_date + 31"
+        ).fetchone()[0]
+        found["a program begins more than a month after death"] = cell(late)
+    return found
+
+
+def _decisions(connection: psycopg.Connection) -> dict:
+    from orchestration.linkage.overrides import IN_FORCE
+
+    row = connection.execute(
+        f"""
+        select
+            count(*) filter (where kind = 'must_link' and {IN_FORCE}),
+            count(*) filter (where kind = 'cannot_link' and {IN_FORCE}),
+            (select count(*) from linkage.review_queue
+                where closed_run_id is null and override_id is null)
+        from linkage.override
+        """
+    ).fetchone()
+    # decisions and doubts are the stewards' work, not cells of persons
+    names = ("must_link in force", "cannot_link in force", "waiting for a steward")
+    return dict(zip(names, row, strict=True))
 
 
 def _changes(connection: psycopg.Connection) -> dict:
@@ -216,116 +315,78 @@ def _changes(connection: psycopg.Connection) -> dict:
     }
 
 
-def _errors(settings: Settings, truth_dir: Path) -> dict:
+def _against_last(connection: psycopg.Connection, facts: dict) -> list[dict]:
+    """Figures that differ from the report of an earlier run: {"figure", "before", "now"}."""
+    found = connection.execute(
+        "select facts from linkage.report where run_id < %s order by run_id desc limit 1",
+        [facts["run"]["run_id"]],
+    ).fetchone()
+    if not found:
+        return []
+    before, now = _figures(found[0]), _figures(facts)
+    return [
+        {"figure": name, "before": before.get(name), "now": value}
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+
+
+def _figures(facts: dict) -> dict[str, float | int | None]:
+    """What a reader compares from run to run, by a name that says what it is."""
+    figures = {name: facts["run"][name] for name in ("records", "source_records", "persons")}
+    figures["precision expected of the weights, percent"] = facts["estimates"]["precision"]
+    figures["recall without the number, percent"] = facts["recall"]["in all"]["share"]
+    for source, told in facts["links"].items():
+        figures[f"{source} linked to another source, percent"] = told["linked to another source"]
+    for kind, told in facts["recall"]["groups"].items():
+        figures[f"gap in recall by {subgroups.KINDS[kind]}, points"] = told["gap"]
+    for name, count in facts["implausible"].items():
+        figures[f"persons: {name}"] = count
+    return figures
+
+
+def _errors(
+    settings: Settings,
+    connection: psycopg.Connection,
+    truth_dir: Path,
+    groups: pandas.DataFrame,
+) -> dict:
     """Over true persons with two source records or more: split into several ids, or sharing an
-    id with somebody else."""
+    id with somebody else. Race and ethnicity and sex are the truth's, the rest is observed."""
     import pandas
 
     from orchestration.linkage import scoring
 
-    figures = scoring.score(settings, truth_dir)
-    truth = pandas.read_csv(truth_dir / "records.csv", dtype=str, keep_default_na=False)
-    with warehouse.connect(settings) as connection:
-        rows = connection.execute(
-            "select source_system, source_person_key, person_id from linkage.crosswalk"
-            " where closed_run_id is null"
-        ).fetchall()
-    linked = pandas.DataFrame(rows, columns=["source_system", "source_person_key", "person_id"])
+    folder = truth_dir / "truth" if (truth_dir / "truth").is_dir() else truth_dir
+    figures = scoring.score(settings, folder)
+    truth = pandas.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    linked = pandas.DataFrame(
+        [(*key, person) for key, person in _person_of(connection).items()],
+        columns=["source_system", "source_person_key", "person_id"],
+    )
     both = truth.drop_duplicates(["source_system", "source_person_key"]).merge(
         linked, on=["source_system", "source_person_key"]
     )
     both["mixed"] = both.groupby("person_id")["person"].transform("nunique") > 1
     person = both.groupby("person").agg(
-        records=("person_id", "size"), ids=("person_id", "nunique"), mixed=("mixed", "any")
+        records=("person_id", "size"),
+        ids=("person_id", "nunique"),
+        mixed=("mixed", "any"),
+        person_id=("person_id", "min"),
     )
     person = person[person["records"] > 1].assign(split=lambda frame: frame["ids"] > 1)
-    groups = {"all": {"all": person}}
-    if (truth_dir / "persons.csv").is_file():
-        known = pandas.read_csv(truth_dir / "persons.csv", dtype=str).set_index("person")
-        for column in ("race_ethnicity", "sex"):
-            if column in known:
-                groups[column] = {
-                    str(name): rows
-                    for name, rows in person.join(known[[column]]).groupby(column, sort=True)
-                }
+    of = groups.reindex(person["person_id"]).set_axis(person.index)
+    if (folder / "persons.csv").is_file():
+        known = pandas.read_csv(folder / "persons.csv", dtype=str).set_index("person")
+        for kind in {"race_ethnicity", "sex"} & set(known):
+            of[kind] = known[kind].reindex(person.index).fillna("not known")
     return {
         **{name: round(figures[name], 5) for name in ("precision", "recall", "f1")},
-        "groups": {
-            kind: {
-                name: {
-                    "persons": cell(len(rows)),
-                    "split": share(int(rows["split"].sum()), len(rows)),
-                    "split_interval": interval(int(rows["split"].sum()), len(rows)),
-                    "false_link": share(int(rows["mixed"].sum()), len(rows)),
-                    "false_link_interval": interval(int(rows["mixed"].sum()), len(rows)),
-                }
-                for name, rows in members.items()
+        **{
+            name: {
+                "in all": rate(int(person[column].sum()), len(person)),
+                "groups": subgroups.rates(person[column], of),
             }
-            for kind, members in groups.items()
+            for name, column in (("split", "split"), ("false link", "mixed"))
         },
     }
-
-
-# --- the page -----------------------------------------------------------------------------
-
-_TITLES = {
-    "run": "The run",
-    "completeness": "Completeness of identity records, percent by source",
-    "links": "Source records and how they were linked, percent",
-    "weights": "Compared pairs by match weight (log2 odds)",
-    "sizes": "Persons by number of source records",
-    "implausible": "Persons whose records do not fit together",
-    "changes": "What the run changed, events",
-    "errors": "Errors against the truth, percent of persons with two records or more",
-}
-_STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;margin:.5rem 0 1.5rem}"
-    "th,td{padding:.2rem .7rem;border-bottom:1px solid #ccc;text-align:right}"
-    "th:first-child,td:first-child{text-align:left}"
-)
-
-
-def _html(facts: dict) -> str:
-    parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        f"<title>Linkage report</title><style>{_STYLE}</style></head><body>",
-        f"<h1>Linkage report, run {facts['run']['run_id']}</h1>",
-        f"<p>A dash stands for a count of 1 to {LEAST_CELL - 1} and for a share that would tell "
-        "one.</p>",
-    ]
-    for name, content in facts.items():
-        parts.append(f"<h2>{escape(_TITLES[name])}</h2>")
-        if name == "errors":
-            parts.append(_table([{k: content[k] for k in ("precision", "recall", "f1")}]))
-            parts += [_table(_rows(kind, groups)) for kind, groups in content["groups"].items()]
-        elif name in ("completeness", "links"):
-            parts.append(_table(_rows("source", content)))
-        elif name == "weights":
-            parts.append(_table(content))
-        else:
-            parts.append(_table([{"": key, "value": value} for key, value in content.items()]))
-    return "\n".join([*parts, "</body></html>", ""])
-
-
-def _rows(first: str, content: dict[str, dict]) -> list[dict]:
-    return [{first: name, **values} for name, values in content.items()]
-
-
-def _table(rows: list[dict]) -> str:
-    if not rows:
-        return "<p>None.</p>"
-    head = "".join(f"<th>{escape(str(name).replace('_', ' '))}</th>" for name in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_shown(value)}</td>" for value in row.values()) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, list):
-        return escape(" to ".join(str(part) for part in value))
-    return escape(f"{value:,}" if isinstance(value, int) else str(value))

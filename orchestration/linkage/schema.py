@@ -169,6 +169,13 @@ create unique index if not exists review_queue_one_open
     on linkage.review_queue (kind, left_record, right_record)
     where closed_run_id is null and override_id is null;
 
+-- The figures of each quality report, which the next one is compared with.
+create table if not exists linkage.report (
+    run_id integer primary key references linkage.run (run_id),
+    facts jsonb not null,
+    made_at timestamptz not null default now()
+);
+
 -- Who was shown source keys, and whose.
 create table if not exists linkage.access_log (
     access_id bigint generated always as identity primary key,

@@ -1,14 +1,12 @@
-"""What stewards are shown, what their decisions do, and what a run's report tells.
+"""What stewards are shown and what their decisions do.
 
-Add here: a reason to review, a figure of the report. Keep out: who is one person
-(test_linkage.py).
+Add here: a reason to review, a step of a decision. Keep out: who is one person
+(test_linkage.py), what a run's report tells (test_linkage_quality.py).
 """
 
 from __future__ import annotations
 
-import collections
 import itertools
-import json
 import random
 
 import numpy
@@ -17,7 +15,7 @@ from test_linkage import BANKS, BRIDGE, FAMILIES, deliver, events, people, recor
 
 from orchestration import linkage
 from orchestration.errors import LifecourseError, UsageError
-from orchestration.linkage import quality, review
+from orchestration.linkage import review
 from orchestration.warehouse import connect
 
 DOUBTFUL = [
@@ -270,69 +268,3 @@ def test_bridges_are_those_whose_removal_parts_the_graph():
                     whole |= more
                 expected.append((at, sorted((len(reached), len(whole)))))
         assert [(at, sorted(sides)) for at, sides in review.bridges(edges)] == expected
-
-
-# --- the report ---------------------------------------------------------------------------
-
-
-def test_small_cells_are_suppressed_and_so_are_shares_that_tell_one():
-    assert [quality.cell(n) for n in (0, 1, 10, 11)] == [0, None, None, 11]
-    assert quality.share(50, 100) == 50.0
-    assert quality.share(3, 100) is None
-    assert quality.share(97, 100) is None
-    assert quality.share(100, 100) == 100.0
-    assert quality.share(5, 10) is None
-    low, high = quality.interval(50, 100)
-    # Wilson's interval of 50 in 100
-    assert (low, high) == (40.38, 59.62)
-
-
-def test_the_report_counts_what_the_warehouse_holds(settings, tmp_path):
-    deliver(settings, [*FAMILIES, *crowd()])
-    linkage.link(settings)
-    truth = tmp_path / "truth"
-    truth.mkdir()
-    found = people(settings)
-    lines = [f"{s},{k},p{person}" for (s, k), person in found.items() if "," not in k]
-    (truth / "records.csv").write_text(
-        "source_system,source_person_key,person\n" + "\n".join(lines) + "\n"
-    )
-    held = collections.Counter(line.rsplit(",", 1)[1] for line in lines)
-    persons = sorted(held, key=lambda person: -held[person])
-    (truth / "persons.csv").write_text(
-        "person,sex,race_ethnicity\n"
-        + "\n".join(f"{p},{'FM'[i % 2]},{'AB'[i < 3]}" for i, p in enumerate(persons))
-        + "\n"
-    )
-    out = tmp_path / "report"
-    told = linkage.report(settings, out, truth_dir=truth)
-    assert json.loads((out / "linkage_report.json").read_text()) == told
-    assert told["run"]["source_records"] == len(found)
-    assert told["completeness"]["hmis"]["records"] == sum(
-        r["source_system"] == "hmis" for r in [*FAMILIES, *crowd()]
-    )
-    # six sources of the families have too few records to be told apart
-    assert told["completeness"]["vital_child"]["records"] is None
-    assert told["completeness"]["vital_child"]["first name"] is None
-    assert told["errors"]["precision"] == told["errors"]["recall"] == 1.0
-    assert told["errors"]["groups"]["race_ethnicity"]["B"]["persons"] is None
-    page = (out / "linkage_report.html").read_text()
-    for row in [*FAMILIES, *crowd()]:
-        for field in ("ssn", "last_name"):
-            assert not row.get(field) or f">{row[field]}<" not in page
-    for number in _numbers(told):
-        assert number == 0 or number >= quality.LEAST_CELL
-
-
-def _numbers(told: dict) -> list[int]:
-    """Every count of the report that is about persons or records of some kind."""
-    shown = [*told["sizes"].values(), *told["implausible"].values(), *told["changes"].values()]
-    shown += [v for row in told["weights"] for k, v in row.items() if k not in ("from", "to")]
-    shown += [row["records"] for row in told["completeness"].values()]
-    shown += [row["source records"] for row in told["links"].values()]
-    return [number for number in shown if number is not None]
-
-
-def test_a_report_needs_a_run(fresh_settings, tmp_path):
-    with pytest.raises(LifecourseError, match="Nothing is linked yet"):
-        quality.report(fresh_settings("no_run"), tmp_path)
