@@ -1,5 +1,9 @@
 {%- set agencies = [
+    'clinic',
+    'food_bank',
+    'helpline',
     'k12',
+    'utility',
     'vital',
 ] -%}
 with

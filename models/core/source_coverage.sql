@@ -1,9 +1,15 @@
 {%- set agencies = [
     'benefits',
+    'clinic',
+    'food_bank',
+    'helpline',
     'hmis',
     'jail',
     'k12',
+    'medicaid',
+    'ssa',
     'tanf_acf',
+    'utility',
     'vital',
     'wages',
 ] -%}

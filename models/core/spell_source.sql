@@ -3,6 +3,8 @@
     'hmis',
     'jail',
     'k12',
+    'medicaid',
+    'ssa',
     'tanf_acf',
     'wages',
 ] -%}

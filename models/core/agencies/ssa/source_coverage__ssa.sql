@@ -1,0 +1,45 @@
+with
+
+recipients as (
+
+    select * from {{ ref('stg_ssa__ssi_recipients') }}
+
+),
+
+periods as (
+
+    select distinct
+        'ssi' as subject,
+        payment_month as month
+    from recipients
+    where payment_month is not null
+
+),
+
+-- A period is covered when its load was accepted: a delivery that was held leaves a hole, and a
+-- hole splits the coverage in two.
+period_runs as (
+
+    {{ month_spells('periods', ['subject']) }}
+
+),
+
+periods_covered as (
+
+    select
+        subject,
+        'accepted periods' as basis,
+        n_source_spells as n_periods,
+        start_date as coverage_start,
+        {{ last_day('end_date_excl') }} as coverage_end
+    from period_runs
+
+),
+
+coverage_rows as (
+
+    {{ coverage_rows('periods_covered', 'ssa', has=['n_periods']) }}
+
+)
+
+select * from coverage_rows
