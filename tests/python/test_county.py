@@ -785,6 +785,7 @@ def test_true_lives_are_possible_lives(made):
         "head_start",
         "early_intervention",
         "home_visiting",
+        "medicaid", "ssi",
     }  # fmt: skip
 
 
