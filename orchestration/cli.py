@@ -633,6 +633,36 @@ def bench_county(persons: int, months: int, processes: int | None, folder: Path 
     _print_json(figures)
 
 
+@bench.command("landing")
+@click.argument("rows", type=int, default=10_000_000)
+@AS_JSON
+def bench_landing(rows: int, as_json: bool) -> None:
+    """Rows a second from a wage file to its published staging table, gate included.
+
+    \b
+    Example:
+      lifecourse bench landing 1000000
+    """
+    from orchestration.bench import landing as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), rows, progress=say)
+    if as_json:
+        _print_json(figures)
+        return
+    click.echo(f"{'phase':16} {'wall s':>8} {'Python CPU-s':>13} {'server CPU-s':>13}")
+    for name, phase in figures.pop("phases").items():
+        server = phase["server_cpu_seconds"]
+        click.echo(
+            f"{name:16} {phase['seconds']:>8,.1f} {phase['client_cpu_seconds']:>13,.1f} "
+            f"{'' if server is None else f'{server:,.1f}':>13}"
+        )
+    for name, value in figures.items():
+        shown = "unknown" if value is None else f"{value:,}"
+        click.echo(f"{name.replace('_', ' '):24} {shown:>12}")
+
+
 # --- demo and pages --------------------------------------------------------------------
 
 

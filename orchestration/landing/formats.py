@@ -21,15 +21,9 @@ from typing import Any
 
 from orchestration.landing.archives import Packed, on_disk
 from orchestration.landing.contracts import Column, Contract, Table
-from orchestration.landing.readers import (
-    LONGEST_FIELD,
-    BadInput,
-    CopyBlock,
-    Source,
-    _copy_block,
-    _quoted,
-    columns_of,
-)
+from orchestration.landing.copy_text import CopyBlock, block_of
+from orchestration.landing.delimited import columns_of
+from orchestration.landing.readers import LONGEST_FIELD, BadInput, Source, quoted
 
 # Rows made into text at once; a few MB of Python strings for wide tables (2026-11-23).
 BATCH = 8_192
@@ -70,7 +64,7 @@ def _blocks(rows: Iterable[Sequence[str]], source: Source) -> Iterator[CopyBlock
     while batch := list(islice(rows, BATCH)):
         first = source.records + 1
         source.records += len(batch)
-        yield _copy_block(batch, range(first, first + len(batch)), len(batch[0]))
+        yield block_of(batch, range(first, first + len(batch)))
 
 
 def _digest(path: Path | Packed) -> tuple[str, int]:
@@ -221,7 +215,7 @@ def _excel_rows(
 
 def _cell(value: Any, column: Column, row: int, mac_dates: bool) -> str:
     def place() -> str:
-        return f"row {row}, column {_quoted(column.header)}:"
+        return f"row {row}, column {quoted(column.header)}:"
 
     if isinstance(value, str):
         if value in EXCEL_ERRORS:
@@ -297,7 +291,7 @@ def _parquet(
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if pa.types.is_nested(kind) or _is_bytes(kind):
             raise BadInput(
-                f"column {position}, {_quoted(field.name)}, holds {kind}, which is no text, "
+                f"column {position}, {quoted(field.name)}, holds {kind}, which is no text, "
                 "number or date"
             )
     return names, _parquet_rows(path, columns)
@@ -371,7 +365,7 @@ def _arrow_texts(values: Any, column: Column, before: int) -> list[str]:
 
 
 def _record_place(record: int, column: Column) -> Callable[[], str]:
-    return lambda: f"record {record}, column {_quoted(column.header)}"
+    return lambda: f"record {record}, column {quoted(column.header)}"
 
 
 def value_text(value: Any, column: Column, record: int) -> str:
@@ -428,9 +422,9 @@ def _ndjson_rows(source: Source, table: Table) -> Iterator[Sequence[str]]:
             for key, value in pairs:
                 index = position.get(key)
                 if index is None:
-                    raise BadInput(f"line {number}: the key {_quoted(key)} is not in the contract")
+                    raise BadInput(f"line {number}: the key {quoted(key)} is not in the contract")
                 if key in keys:
-                    raise BadInput(f"line {number} has the key {_quoted(key)} twice")
+                    raise BadInput(f"line {number} has the key {quoted(key)} twice")
                 keys.add(key)
                 row[index] = _json_text(value, number, columns[index])
             seen |= keys
@@ -438,7 +432,7 @@ def _ndjson_rows(source: Source, table: Table) -> Iterator[Sequence[str]]:
         number -= piece.endswith("\n")  # what follows the last newline is the next piece's
     missing = [column.header for column in columns if column.header not in seen]
     if missing and seen:
-        names = ", ".join(_quoted(name) for name in missing[:5])
+        names = ", ".join(quoted(name) for name in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise BadInput(f"no line has the key {names}{more}, which the contract asks for")
 
@@ -453,7 +447,7 @@ def _not_a_number(constant: str) -> Any:
 
 def _json_text(value: Any, line: int, column: Column) -> str:
     def place() -> str:
-        return f"line {line}, key {_quoted(column.header)},"
+        return f"line {line}, key {quoted(column.header)},"
 
     if isinstance(value, str):
         return _text(value, place)

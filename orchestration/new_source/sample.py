@@ -17,7 +17,8 @@ from pathlib import Path
 
 from orchestration.errors import UsageError
 from orchestration.landing.contracts import NAME
-from orchestration.landing.readers import DELIMITERS, BadInput, Source
+from orchestration.landing.delimited import DELIMITERS
+from orchestration.landing.readers import BadInput, Source
 
 # Rows that are looked at. A share of one in a thousand is seen 200 times in them, and they fit
 # in memory with a hundred columns (2026-11-23).

@@ -40,7 +40,7 @@ _BEFORE_ANY_ROW = {
 }
 
 # kwargs that the gate adds for the database, of no use to a reader.
-_NOT_SHOWN = ("batch_id", "companions")
+_NOT_SHOWN = ("batch_id", "companions", "typed")
 
 _lock = threading.Lock()
 _context: Any = None
@@ -97,10 +97,13 @@ def validate(
     """
     prepared = list(prepared)
     suite = build_suite(name, prepared)
+    from orchestration.quality.expectation_types import one_scan
+
     with _lock:
         asset = _asset(settings, rows)
         batch = asset.get_batch(asset.build_batch_request())
-        result = batch.validate(suite, result_format=RESULT_FORMAT)
+        with one_scan(batch, suite.expectations):
+            result = batch.validate(suite, result_format=RESULT_FORMAT)
     by_rule = {r.expectation_config.meta["rule_id"]: r for r in result.results}
     outcomes = tuple(_outcome(rule, kwargs, by_rule[rule.rule_id]) for rule, kwargs in prepared)
     return Validation(outcomes, _document(name, result))

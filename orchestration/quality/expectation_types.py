@@ -9,6 +9,9 @@ functions. Add here: a type that no native one can express. Keep out: thresholds
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -30,10 +33,15 @@ def register() -> None:
 
 
 class Measures(TableMetricProvider):
-    """Named SQL aggregates over the batch, all in one scan: {name: value}."""
+    """Figures of the batch: {name: value}. Those of one expectation are had in one scan.
+
+    counts: {name: SQL, true for a row that counts}. measures: {name: SQL aggregate}; with
+    group_by one row a group, of which `outer` takes aggregates. where: which rows are looked
+    at. companions: {name: SQL} of the typed columns that the SQL may name.
+    """
 
     metric_name = "lifecourse.measures"
-    value_keys = ("measures", "where", "group_by", "outer", "companions")
+    value_keys = ("counts", "measures", "where", "group_by", "outer", "companions")
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sqlalchemy(
@@ -44,21 +52,89 @@ class Measures(TableMetricProvider):
         metrics: dict,
         runtime_configuration: dict,
     ) -> dict[str, Any]:
+        known = _figures_at_hand.get(_figures_key(metric_value_kwargs))
+        if known is not None:
+            return known
         batch, _, _ = execution_engine.get_compute_domain(
             metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
         )
-        companions = metric_value_kwargs.get("companions")
-        if companions:
-            typed = [sa.literal_column(sql).label(name) for name, sql in companions.items()]
-            # The offset keeps PostgreSQL from pasting an expression wherever it is named.
-            batch = sa.select(sa.text("*"), *typed).select_from(batch).offset(0).subquery("typed")
-        query = _select(metric_value_kwargs["measures"], batch, metric_value_kwargs.get("where"))
+        batch = _typed(batch, metric_value_kwargs.get("companions"))
+        aggregates = _aggregates(metric_value_kwargs)
+        query = _select(aggregates, batch, metric_value_kwargs.get("where"))
         group_by = metric_value_kwargs.get("group_by")
         if group_by:
             query = query.group_by(*[sa.literal_column(quote(name)) for name in group_by])
             query = _select(metric_value_kwargs["outer"], query.subquery("grouped"), None)
         row = execution_engine.execute_query(query).mappings().one()
         return dict(row)
+
+
+# Figures that one scan has found for several expectations, by what was asked for.
+_figures_at_hand: dict[str, dict[str, Any]] = {}
+
+
+@contextmanager
+def one_scan(batch: Any, expectations: Iterable[Any]) -> Iterator[None]:
+    """Within the block, what the expectations count row by row has been counted in one scan.
+
+    Ten rules of a table are ten scans otherwise. Where the database refuses one of them, each
+    is asked for by itself, so that the fault stays with the rule that has it.
+    """
+    asked: dict[str, dict[str, Any]] = {}
+    for expectation in expectations:
+        if isinstance(expectation, _Ours) and expectation.metric == Measures.metric_name:
+            kwargs = expectation.value_kwargs()
+            if not kwargs.get("group_by") and (kwargs.get("counts") or not kwargs.get("where")):
+                asked[_figures_key(kwargs)] = kwargs
+    try:
+        _figures_at_hand.update(_scan(batch, asked) if len(asked) > 1 else {})
+        yield
+    finally:
+        _figures_at_hand.clear()
+
+
+def _scan(batch: Any, asked: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    aggregates: dict[str, str] = {}
+    companions: dict[str, str] = {}
+    labels: dict[str, dict[str, str]] = {}
+    for key, kwargs in asked.items():
+        companions |= kwargs.get("companions") or {}
+        labels[key] = {}
+        for name, sql in _aggregates(kwargs, kwargs.get("where")).items():
+            label = f"figure_{len(aggregates)}"
+            # The same count for several rules is one.
+            label = next((known for known, of in aggregates.items() if of == sql), label)
+            aggregates[label] = sql
+            labels[key][name] = label
+    engine = batch.data.execution_engine
+    source = _typed(batch.data.selectable, companions)
+    try:
+        row = engine.execute_query(_select(aggregates, source, None)).mappings().one()
+    except Exception:
+        return {}
+    return {key: {name: row[of] for name, of in named.items()} for key, named in labels.items()}
+
+
+def _figures_key(kwargs: Mapping[str, Any]) -> str:
+    return json.dumps({key: kwargs.get(key) or None for key in Measures.value_keys}, sort_keys=True)
+
+
+def _aggregates(kwargs: Mapping[str, Any], where: str | None = None) -> dict[str, str]:
+    """The SQL of counts and measures. where: to be asked of each row that is counted; `case`
+    because a condition may rely on what comes before it."""
+    found = {}
+    for name, condition in (kwargs.get("counts") or {}).items():
+        counted = f"case when {where} then ({condition}) end" if where else condition
+        found[name] = f"count(*) filter (where {counted})"
+    return found | (kwargs.get("measures") or {})
+
+
+def _typed(batch: Any, companions: Mapping[str, str] | None) -> Any:
+    if not companions:
+        return batch
+    typed = [sa.literal_column(sql).label(name) for name, sql in companions.items()]
+    # The offset keeps PostgreSQL from pasting an expression wherever it is named.
+    return sa.select(sa.text("*"), *typed).select_from(batch).offset(0).subquery("typed")
 
 
 class FiguresOfLoads(TableMetricProvider):
@@ -164,16 +240,17 @@ class _PerColumn(_Ours):
     """Counts rows that break the rule, column by column; `limit` is a share of rows."""
 
     limit: float = 0.0
+    companions: dict[str, str] = {}  # noqa: RUF012 - a pydantic field, copied per instance
 
     def conditions(self) -> dict[str, str]:
         """{column: SQL that is true for a row that breaks the rule}."""
         raise NotImplementedError
 
     def value_kwargs(self) -> dict[str, Any]:
-        measures = {"rows": "count(*)"}
+        counts = {"rows": "true"}
         for column, condition in self.conditions().items():
-            measures[f"column:{column}"] = f"count(*) filter (where {condition})"
-        return {"measures": measures}
+            counts[f"column:{column}"] = condition
+        return {"counts": counts, "companions": self.companions}
 
     def failing_rows(self) -> str | None:
         return " or ".join(f"({condition})" for condition in self.conditions().values())
@@ -221,16 +298,21 @@ class ExpectCodesToBeListed(_PerColumn):
 
 class ExpectFormatsToHold(_PerColumn):
     """`formats` maps a column to a regular expression of the whole text; `accept` lists texts
-    that an agency writes for unknown, such as 99/99/9999."""
+    that an agency writes for unknown, such as 99/99/9999. typed: columns whose regular
+    expression is that of their companion, which is then NULL where the text is not so."""
 
     formats: dict[str, str]
     accept: dict[str, list[str]] = {}  # noqa: RUF012 - a pydantic field, copied per instance
-    success_keys: ClassVar[tuple[str, ...]] = ("formats", "accept", "limit")
+    typed: dict[str, str] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    success_keys: ClassVar[tuple[str, ...]] = ("formats", "accept", "typed", "companions", "limit")
 
     def conditions(self) -> dict[str, str]:
         found = {}
         for column, pattern in self.formats.items():
             condition = f"{quote(column)} !~ {literal(f'^(?:{pattern})$')}"
+            if column in self.typed:
+                # The companion has been made for the other rules too: one expression, not two.
+                condition = f"{quote(column)} is not null and {quote(self.typed[column])} is null"
             if self.accept.get(column):
                 listed = ", ".join(map(literal, self.accept[column]))
                 condition += f" and {quote(column)} not in ({listed})"
@@ -281,16 +363,15 @@ class ExpectRowsToSatisfy(_Mostly):
         return f"({self.where or 'true'}) and ({self.condition}) is false"
 
     def value_kwargs(self) -> dict[str, Any]:
-        failing = f"count(*) filter (where ({self.condition}) is false)"
         return {
-            "measures": {"rows": "count(*)", "failing": failing},
+            "counts": {"rows": "true", "failing": f"({self.condition}) is false"},
             "where": self.where,
             "companions": self.companions,
         }
 
 
 class ExpectGroupsToSatisfy(_Mostly):
-    """`condition` is SQL on the aggregate of one group of rows."""
+    """`condition` is SQL on the aggregate of one group of rows; without columns, of them all."""
 
     columns: list[str]
     condition: str
@@ -303,12 +384,19 @@ class ExpectGroupsToSatisfy(_Mostly):
     )
 
     def failing_rows(self) -> str | None:
+        if not self.columns:
+            return None
         key = ", ".join(map(quote, self.columns))
         where = self.where or "true"
         return (
             f"({where}) and ({key}) in (select {key} from batch where {where} group by {key} "
             f"having ({self.condition}) is false)"
         )
+
+    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
+        if not self.columns:
+            figures = {"rows": 1, "failing": int(figures["satisfied"] is False)}
+        return super().judge(figures)
 
     def value_kwargs(self) -> dict[str, Any]:
         return {
@@ -355,6 +443,7 @@ class ExpectRowsToHaveAParent(_Mostly):
     def value_kwargs(self) -> dict[str, Any]:
         where, orphan = self._orphan()
         return {
+            # A lookup is no count by the row: it keeps its own scan.
             "measures": {"rows": "count(*)", "failing": f"count(*) filter (where {orphan})"},
             "where": where,
             "companions": self.companions,
@@ -378,9 +467,8 @@ class ExpectShareToBeBetween(_Ours):
     )
 
     def value_kwargs(self) -> dict[str, Any]:
-        matching = f"count(*) filter (where {self.condition})"
         return {
-            "measures": {"rows": "count(*)", "matching": matching},
+            "counts": {"rows": "true", "matching": self.condition},
             "where": self.where,
             "companions": self.companions,
         }

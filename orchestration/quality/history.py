@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import psycopg
 
 NOT_LISTED = "(not listed)"
+# Codes of a table that are counted in the scan of the other figures, at 0.03 s each and million
+# rows; more of them are grouped in a scan of their own, at 0.4 s a column (2026-11-25).
+MOST_FILTERS = 40
 
 Figure = tuple[str, str, str, float]  # metric, column, slice, value
 
@@ -47,21 +50,31 @@ def figures(
 ) -> list[Figure]:
     """The figures of one table. relation: SQL for FROM that yields the load's rows."""
     distinct = _distinct_columns(contract, table)
+    coded = {c.name: c.codes for c in table.columns if c.codes}
+    by_filter = sum(map(len, coded.values())) <= MOST_FILTERS
+    asked = [(name, code) for name, codes in coded.items() for code in codes if by_filter]
     counted = connection.execute(
         "select count(*)"  # type: ignore[arg-type]
         + "".join(f", count({quote(c.name)})" for c in table.columns)
         + "".join(f", count(distinct {quote(name)})" for name in distinct)
+        + "".join(f", count(*) filter (where {quote(n)} = {literal(code)})" for n, code in asked)
         + f" from {relation}"
     ).fetchone()
     assert counted is not None
-    rows, *rest = counted
-    filled, ids = rest[: len(table.columns)], rest[len(table.columns) :]
+    values = iter(counted)
+    rows = next(values)
     found: list[Figure] = [("rows", "", "", rows)]
     if not rows:
         return found
-    found += [("missing", c.name, "", rows - n) for c, n in zip(table.columns, filled, strict=True)]
-    found += [("distinct", name, "", n) for name, n in zip(distinct, ids, strict=True)]
-    return found + _code_rows(connection, table, relation)
+    filled = {c.name: next(values) for c in table.columns}
+    found += [("missing", name, "", rows - n) for name, n in filled.items()]
+    found += [("distinct", name, "", next(values)) for name in distinct]
+    if not by_filter:
+        return found + _code_rows(connection, table, relation)
+    counts = {(name, code): next(values) for name, code in asked}
+    for name, codes in coded.items():
+        counts[name, NOT_LISTED] = filled[name] - sum(counts[name, code] for code in codes)
+    return found + [("code_rows", name, code, n) for (name, code), n in counts.items() if n]
 
 
 def _code_rows(connection: psycopg.Connection, table: Table, relation: str) -> list[Figure]:

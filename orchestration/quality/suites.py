@@ -301,7 +301,7 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     if codes:
         yield rule("codes_listed", {"codes": codes}, "contract")
     if formats:
-        yield rule("formats_hold", {"formats": formats, "accept": {}}, "contract")
+        yield rule("formats_hold", {"formats": formats, "accept": {}, **_typed(table)}, "contract")
 
     noise = {"noise": defaults.noise}
     optional = [c.name for c in table.columns if c.name not in required]
@@ -317,6 +317,18 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     elif ids:
         # A snapshot's key is its identifiers, which key_unique already holds to one per row.
         yield rule("ids_near_history", {"columns": ids, **noise}, "policy")
+
+
+def _typed(table: Table) -> dict[str, dict[str, str]]:
+    """The date and number columns whose format is no more than that of their companion."""
+    companions = typed.companions(table.columns)
+    names = {name.rpartition("_as_")[0]: name for name in companions}
+    plain = {
+        c.name: names[c.name]
+        for c in table.columns
+        if c.name in names and c.pattern is None and c.codes is None
+    }
+    return {"typed": plain, "companions": {name: companions[name] for name in plain.values()}}
 
 
 def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec | None:

@@ -39,7 +39,7 @@ def rows(path: Path | Packed, contract: Contract) -> list[tuple[str, ...]]:
     source = Source(path, contract.encoding)
     names, blocks = copy_blocks(source, contract, contract.tables[0])
     order = [names.index(name) for name in HEADER]
-    lines = [line.split("\t") for block in blocks for line in block.text.split("\n")]
+    lines = [line.split("\t") for block in blocks for line in block.data.decode()[:-1].split("\n")]
     assert source.records == len(lines) and len(source.sha256) == 64
     return [tuple(line[i] for i in order) for line in lines]
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
@@ -23,8 +23,9 @@ import pytest
 from orchestration import landing, warehouse
 from orchestration.county import agencies
 from orchestration.errors import LifecourseError, UnusableEnvironment, UsageError
-from orchestration.landing import publishing, readers, registry
+from orchestration.landing import loader, publishing, readers, registry
 from orchestration.landing.contracts import Contract
+from orchestration.landing.copy_text import CopyBlock
 from orchestration.settings import PROJECT_ROOT, Settings
 
 EXPECTATIONS = PROJECT_ROOT / "expectations"
@@ -441,6 +442,84 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     rows, grown = map(int, result.stdout.split())
     assert rows == 720_000
     assert grown < 12 * 1024, f"{grown} KB"
+
+
+@pytest.fixture
+def two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as big: sent over two connections, committed before the load is."""
+    monkeypatch.setattr(loader, "WORTH_TWO", 0)
+    monkeypatch.setattr(readers, "BLOCK", 1 << 12)
+
+
+def test_a_big_file_arrives_as_a_small_one_does(drop: Drop, two_connections: None) -> None:
+    ids = [f"{number:05}" for number in range(3_000)]
+    drop.put("k12/2025-01/schools.csv", schools(*ids))
+    load_id = drop.load("k12/2025-01/schools.csv").load_id
+    assert drop.rows(
+        f"select school_id, _row_number, _load_id from candidate_k12.schools_l{load_id} order by 2"
+    ) == [(school, number, load_id) for number, school in enumerate(ids, start=1)]
+    drop.gate(load_id)
+    assert landing.publish(drop.connection, [load_id]) == {"schools": 3_000}
+
+
+def test_a_big_file_that_is_bad_leaves_nothing(drop: Drop, two_connections: None) -> None:
+    drop.put("k12/2025-01/schools.csv", schools("0001"))
+    drop.accept("k12/2025-01/schools.csv")
+    drop.put("k12/2025-02/schools.csv", schools(*map(str, range(3_000))) + "9,cut")
+    with pytest.raises(landing.DeliveryRejected, match="line 3002, the last one, has 2 of 10"):
+        drop.load("k12/2025-02/schools.csv")
+    # and one that the manifest finds out about when every row is there
+    drop.put("k12/2025-03/schools.csv", schools(*map(str, range(12_000))))
+    drop.put("k12/2025-03/manifest.json", '{"files": [{"name": "schools.csv", "rows": 12001}]}')
+    with pytest.raises(landing.DeliveryRejected, match="the manifest says 12001 rows"):
+        drop.load("k12/2025-03/schools.csv")
+    assert drop.rows("select relname from pg_class where relname like 'schools_l%'") == [
+        ("schools_l1",)
+    ]
+    assert drop.rows("select school_id from staging_k12.schools_current") == [("0001",)]
+
+
+def test_a_connection_lost_while_copying_is_not_the_files_fault(
+    drop: Drop, settings: Settings, two_connections: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop.put("k12/2025-01/schools.csv", schools(*map(str, range(3_000))))
+
+    def cut(blocks: Iterable[CopyBlock]) -> Iterator[CopyBlock]:
+        for number, block in enumerate(blocks):
+            if number == 20:
+                drop.connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^copy' "
+                    "and datname = current_database() and pid <> pg_backend_pid()"
+                )
+            yield block
+
+    monkeypatch.setattr(loader, "_Counted", lambda blocks: Passed(cut(blocks)))
+    with pytest.raises(UnusableEnvironment, match="The warehouse gave way while"):
+        drop.load("k12/2025-01/schools.csv")
+    assert drop.rows("select status, row_count from quality.load") == [("received", None)]
+    assert drop.rows("select relname from pg_class where relname like 'schools_l%'") == []
+
+
+class Passed:
+    """Blocks from a generator, as the loader counts them."""
+
+    rows = 0
+
+    def __init__(self, blocks: Iterator[CopyBlock]) -> None:
+        self.blocks = blocks
+
+    def __iter__(self) -> Iterator[CopyBlock]:
+        return self.blocks
+
+
+def test_a_load_that_waits_for_a_steward_keeps_its_rows(drop: Drop, two_connections: None) -> None:
+    drop.put("k12/2025-01/schools.csv", schools("0001"))
+    load_id = drop.load("k12/2025-01/schools.csv").load_id
+    landing.hold(drop.connection, [load_id], reason="Held by 1 critical rule.")
+    [file] = landing.discover(drop.folder, drop.contracts)
+    with pytest.raises(LifecourseError, match="does not wait to be loaded"):
+        landing.load_candidate(drop.connection, file, load_id)
+    assert drop.one(f"select count(*) from candidate_k12.schools_l{load_id}") == 1
 
 
 # --- the register
@@ -907,7 +986,9 @@ LOADER = """
 import sys
 from pathlib import Path
 from orchestration import landing, settings, warehouse
+from orchestration.landing import loader
 here = settings.load()
+loader.WORTH_TWO = int(sys.argv[2])
 contracts = landing.load_contracts(here.contracts)
 with warehouse.connect(here) as connection:
     for file in landing.discover(Path(sys.argv[1]), contracts):
@@ -917,8 +998,9 @@ with warehouse.connect(here) as connection:
 """
 
 
+@pytest.mark.parametrize("worth_two", [10**9, 0], ids=["one_connection", "two_connections"])
 def test_a_loader_killed_while_copying_leaves_nothing_half_done(
-    drop: Drop, settings: Settings
+    drop: Drop, settings: Settings, worth_two: int
 ) -> None:
     rows = 400_000
     place = "k12/2025-02/schools.csv"
@@ -927,7 +1009,7 @@ def test_a_loader_killed_while_copying_leaves_nothing_half_done(
     (drop.folder / "k12/2025-01/schools.csv").unlink()
     drop.put(place, schools(*(str(i) for i in range(rows))))
     child = subprocess.Popen(
-        [sys.executable, "-c", LOADER, str(drop.folder)],
+        [sys.executable, "-c", LOADER, str(drop.folder), str(worth_two)],
         cwd=PROJECT_ROOT,
         env=os.environ
         | {

@@ -610,6 +610,75 @@ def test_a_rule_whose_sql_fails_is_an_error_and_tells_no_value(desk: Desk) -> No
         landing.publish(desk.connection, [load_id])
 
 
+def test_rules_on_rows_are_counted_in_one_scan(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they say what each says by itself: a `where` stays with its rule."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    from orchestration.quality import expectation_types
+
+    share = {"condition": "program = 'TANF'", "where": "amount_as_number > 400", "max_value": 0.2}
+    whole = {"columns": [], "condition": "min(month) = max(month)"}
+    rules = [
+        _rule("demo.visits.amounts", kwargs={"condition": "amount_as_number < 500"}),
+        _rule(
+            "demo.visits.guarded",
+            kwargs={"where": "note ~ '^[0-9]+$'", "condition": "cast(note as integer) > 3"},
+        ),
+        _rule("demo.visits.share", type="expect_share_to_be_between", kwargs=share),
+        _rule("demo.visits.one_month", type="expect_groups_to_satisfy", kwargs=whole),
+    ]
+    contract = _contract(desk.folder, "visits", rules)
+    rows = _visits("2025-01")
+    rows[0] |= {"month": "2025-02", "program": "", "birth_date": "2025-02-30"}
+    rows[1] |= {"program": "XYZ", "amount": "1.5"}
+    for number, row in enumerate(rows):
+        row["note"] = str(number % 7) if number % 2 else "seen"
+    load_id = desk.load(contract, "2025-01", rows)
+    statements: list[str] = []
+
+    def seen(conn, cursor, statement, *_):
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", seen)
+    try:
+        together = desk.gate(contract, load_id).results
+        scans = [s for s in statements if f"visits_l{load_id}" in s and "count(" in s]
+        statements.clear()
+        monkeypatch.setattr(expectation_types, "_scan", lambda batch, asked: {})
+        alone = desk.gate(contract, load_id).results
+        scans_alone = [s for s in statements if f"visits_l{load_id}" in s and "count(" in s]
+    finally:
+        event.remove(Engine, "before_cursor_execute", seen)
+    assert together == alone
+    assert len(scans) == 2, "one for the rules on rows, one for the groups of the key"
+    assert len(scans_alone) == 7
+    found = {r.rule_id.rsplit(".", 1)[-1]: r for r in together}
+    assert {n: found[n].observed for n in ("required_filled", "codes_listed", "formats_hold")} == {
+        "required_filled": "1 fields",
+        "codes_listed": "1 fields",
+        "formats_hold": "2 fields",
+    }
+    assert "group" in found["one_month"].message and found["one_month"].status == "failed"
+    assert found["guarded"].status == "failed" and found["share"].status == "failed"
+
+
+def test_long_code_lists_are_counted_as_short_ones_are(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = _contract(desk.folder, "visits")
+    rows = _visits("2025-01")
+    rows[0]["program"], rows[1]["program"] = "XYZ", ""
+    load_id = desk.load(contract, "2025-01", rows)
+    relation = f"candidate_demo.visits_l{load_id}"
+    table = contract.tables[0]
+    by_filter = history.figures(desk.connection, contract, table, relation)
+    monkeypatch.setattr(history, "MOST_FILTERS", 0)
+    assert sorted(history.figures(desk.connection, contract, table, relation)) == sorted(by_filter)
+    codes = {code: n for metric, _, code, n in by_filter if metric == "code_rows"}
+    assert codes == {"SNAP": 99, "TANF": 99, "WIC": 100, history.NOT_LISTED: 1}
+
+
 def test_a_load_that_is_not_there(desk: Desk) -> None:
     contract = _contract(desk.folder, "visits")
     with pytest.raises(LifecourseError, match="no load 77 of demo/visits"):
