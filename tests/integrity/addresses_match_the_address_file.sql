@@ -1,6 +1,6 @@
 {#-
 What is this test?
-    At least nine addresses in ten are found in the county address file.
+    Of the records with an address, at least nine in ten are found in the county address file.
 Why it matters
     The tract of a person comes from this join alone; below that, rates by tract mislead.
 How to fix
@@ -9,6 +9,8 @@ How to fix
 
 The threshold: 97.9 per cent matched over six deliveries of the fictional county on 2026-11-23; the
 loss that is allowed is about four times that loss.
+Records and not distinct addresses: the sample of clinics (half of its streets are no streets of the
+county, 2026-11-25) failed small counties by its many addresses alone.
 -#}
 {{ config(group='identity', meta={'dagster': {'ref': {'name': 'address'}}}) }}
 
@@ -20,15 +22,23 @@ addresses as (
 
 ),
 
+records as (
+
+    select * from {{ ref('identity_record') }}
+
+),
+
 shares as (
 
     select
-        count(*) as n_addresses,
-        sum(case when match_quality <> 'none' then 1 else 0 end) as n_matched
-    from addresses
+        count(*) as n_records,
+        sum(case when addresses.match_quality <> 'none' then 1 else 0 end) as n_matched
+    from records
+    inner join addresses
+        on records.address_key = addresses.address_key
 
 )
 
 select *
 from shares
-where n_matched < 0.9 * n_addresses
+where n_matched < 0.9 * n_records
