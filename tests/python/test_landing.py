@@ -678,15 +678,15 @@ def test_a_rejected_twin_does_not_bury_its_duplicate(drop: Drop) -> None:
 
 
 def test_files_that_no_contract_describes_are_rejected(drop: Drop) -> None:
-    drop.put("k12/2025-01/staff.csv", "a\n")
+    drop.put("k12/2025-01/lunches.csv", "a\n")
     drop.put("k12/January/schools.csv", schools("0001"))
     drop.put("k12/schools.csv", schools("0001"))
     reasons = {place: (r.status, r.reason) for place, r in drop.register().items()}
     moved = "it does not lie in a delivery folder named after its month, such as k12/2025-01"
     assert reasons == {
-        "k12/2025-01/staff.csv": (
+        "k12/2025-01/lunches.csv": (
             "rejected",
-            "k12/2025-01/staff.csv: no contract under expectations/k12 describes a file of this "
+            "k12/2025-01/lunches.csv: no contract under expectations/k12 describes a file of this "
             "name; rename the file or write its contract.",
         ),
         "k12/January/schools.csv": (

@@ -99,7 +99,7 @@ def built(
     before = tree(root)
     settings = replace(fresh_settings("new_source"), root=root, deliveries=tmp / "deliveries")
     made = [
-        new_source.create(settings, "clinic", "visits", ENCOUNTERS),
+        new_source.create(settings, "outpatient", "visits", ENCOUNTERS),
         new_source.create(settings, "acf", "report", ACF_199, layout=ACF_199_LAYOUT),
         new_source.create(settings, "k12", "nurse_visits", nurse_visits),
     ]
@@ -135,11 +135,11 @@ def built(
 
 
 def test_rows_of_a_csv_never_seen_before_arrive_in_staging(built: Built):
-    assert built.count("stg_clinic__visits") == 120
+    assert built.count("stg_outpatient__visits") == 120
     with warehouse.connect(built.settings) as connection:
         row = connection.execute(
             "select count(distinct source_visits_id), count(start_at), count(total_claim_cost), "
-            "bool_and(stop_at >= start_at) from stg.stg_clinic__visits"
+            "bool_and(stop_at >= start_at) from stg.stg_outpatient__visits"
         ).fetchone()
     assert row == (120, 120, 120, True)
 
@@ -241,10 +241,10 @@ def test_every_next_step_is_a_line_that_asks_for_a_person(built: Built):
 
 def test_a_source_that_is_there_is_never_overwritten(built: Built):
     before = tree(built.settings.root / "expectations")
-    with pytest.raises(UsageError, match=r"expectations/clinic/visits.yml is there already"):
-        new_source.create(built.settings, "clinic", "visits", ENCOUNTERS)
+    with pytest.raises(UsageError, match=r"expectations/outpatient/visits.yml is there already"):
+        new_source.create(built.settings, "outpatient", "visits", ENCOUNTERS)
     with pytest.raises(UsageError, match="is there already"):
-        new_source.create(built.settings, "clinic", "more_visits", ENCOUNTERS)
+        new_source.create(built.settings, "outpatient", "more_visits", ENCOUNTERS)
     assert tree(built.settings.root / "expectations") == before
 
 
@@ -263,11 +263,11 @@ def empty(tmp_path: Path) -> Settings:
 
 def test_a_write_that_fails_leaves_nothing(empty: Settings):
     # the fixture's folder is a file, so the last of the new files cannot be written
-    (empty.root / "tests" / "fixtures" / "clinic").write_text("in the way")
+    (empty.root / "tests" / "fixtures" / "outpatient").write_text("in the way")
     before = tree(empty.root)
     folders = {path for path in empty.root.rglob("*") if path.is_dir()}
     with pytest.raises(Exception, match="nothing was changed"):
-        new_source.create(empty, "clinic", "visits", ENCOUNTERS)
+        new_source.create(empty, "outpatient", "visits", ENCOUNTERS)
     assert tree(empty.root) == before
     assert {path for path in empty.root.rglob("*") if path.is_dir()} == folders
 
@@ -293,7 +293,7 @@ def made_csv(folder: Path, name: str, data: bytes) -> Path:
 def test_a_sample_that_cannot_be_landed_is_refused(empty, tmp_path, name, data, says):
     before = tree(empty.root)
     with pytest.raises(UsageError, match=says):
-        new_source.create(empty, "clinic", "visits", made_csv(tmp_path, name, data))
+        new_source.create(empty, "outpatient", "visits", made_csv(tmp_path, name, data))
     assert tree(empty.root) == before
 
 
