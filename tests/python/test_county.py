@@ -947,7 +947,7 @@ def test_volumes_and_codes_are_steady_from_month_to_month(made, contracts):
                            for k in now.keys() | then.keys()) / 2  # fmt: skip
             # by chance alone the distance of k codes over n rows is about 0.4 sqrt(2 k / n)
             chance = 0.4 * (2 * len(then) / min(now.total(), then.total())) ** 0.5
-            assert distance < max(0.08, 2 * chance), (path, header)
+            assert distance < max(0.10, 2 * chance), (path, header)  # the gate's own limit
 
 
 def test_the_bad_delivery_is_bad_and_the_only_one(made, tmp_path):
