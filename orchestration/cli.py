@@ -667,8 +667,8 @@ def bench_landing(rows: int, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--persons", default=20_000, show_default=True)
-@click.option("--months", default=6, show_default=True)
+@click.option("--persons", default=5_000, show_default=True)
+@click.option("--months", default=3, show_default=True)
 @click.option("--reset", is_flag=True, help="Delete the demo and its warehouse instead.")
 def demo(persons: int, months: int, reset: bool) -> None:
     """The whole job on a fictional county, with one delivery bad on purpose.
