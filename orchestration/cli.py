@@ -302,7 +302,7 @@ def list_deliveries(as_json: bool) -> None:
             + ("" if row["type"] in usual else f" {row['type'].replace('_', ' ')}")
         )
         if row["status"] in ("held", "rejected", "duplicate") and row["reason"]:
-            click.echo(f"{'':14}load {row['load_id']}: {row['reason']}")
+            click.echo(f"{'':14}{row['reason']}")
         for rule in row["failed_rules"]:
             click.echo(f"{'':14}- {rule['severity']}: {rule['message']}")
 

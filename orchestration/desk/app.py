@@ -54,7 +54,10 @@ class _Refused(Exception):
 
 
 def build(settings: Settings) -> Starlette:
-    """The web application over one warehouse. Opens no connection before the first request."""
+    """The web application over one warehouse, whose bookkeeping is there (serve sees to it).
+
+    Opens no connection before the first request.
+    """
     desk = _Desk(settings)
     return Starlette(
         routes=[
@@ -130,8 +133,6 @@ class _Desk:
     ) -> Response:
         name = request.session.get("user")
         with warehouse.connect(self.settings) as connection:
-            warehouse.ensure_bookkeeping(connection)
-            connection.commit()
             user = users.find(connection, name) if name else None
             if user is None:
                 request.session.clear()
