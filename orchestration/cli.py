@@ -534,6 +534,23 @@ def generate(
     )
 
 
+@main.command("as-of")
+@click.argument("load_id", type=int)
+@click.option("--select", multiple=True, help="Build this model and what it needs; all by default.")
+def as_of(load_id: int, select: tuple[str, ...]) -> None:
+    """Build everything again as it was when a load was published, in schemas of its own.
+
+    \b
+    Example:
+      lifecourse as-of 42 --select program_overlap
+      lifecourse psql -c 'select * from as_of_42_marts_indicators.program_overlap'
+    """
+    from orchestration import dbt as library
+
+    for schema in library.rebuild_as_of(_settings(), load_id, select):
+        click.echo(schema)
+
+
 @main.group()
 def truth() -> None:
     """Compare the release with the truth of a fictional county."""
@@ -661,6 +678,32 @@ def bench_landing(rows: int, as_json: bool) -> None:
     for name, value in figures.items():
         shown = "unknown" if value is None else f"{value:,}"
         click.echo(f"{name.replace('_', ' '):24} {shown:>12}")
+
+
+@bench.command("spells")
+@click.argument("persons", type=int, default=1_000_000)
+@click.option("--sessions", type=int, help="Parallel sessions and threads; all cores by default.")
+@AS_JSON
+def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
+    """Seconds to build spells and person-months beside DuckDB, in one run.
+
+    \b
+    Example:
+      lifecourse bench spells 1000000 --json
+    """
+    from orchestration.bench import spells as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), persons, sessions=sessions, progress=say)
+    if as_json:
+        _print_json(figures)
+        return
+    for step, row in figures["steps"].items():
+        click.echo(
+            f"{step:12} {row['rows']:>12,} rows  PostgreSQL {row['postgres_seconds']:8.1f} s  "
+            f"DuckDB {row['duckdb_seconds']:8.1f} s  ratio {row['ratio']:.2f}"
+        )
 
 
 # --- demo and pages --------------------------------------------------------------------

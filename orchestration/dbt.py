@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestration import release, warehouse
@@ -83,6 +84,47 @@ def passthrough(settings: Settings, arguments: Sequence[str]) -> int:
         env=_environment(settings, True) | {"DBT_TARGET_PATH": str(settings.home / "dbt")},
         check=False,
     ).returncode
+
+
+def as_of_prefix(load_id: int) -> str:
+    """What the schemas of a rebuild as of a load begin with."""
+    return f"as_of_{load_id}_"
+
+
+def rebuild_as_of(settings: Settings, load_id: int, select: Sequence[str] = ()) -> list[str]:
+    """Build everything again as the publication of an earlier load left the deliveries.
+
+    Into schemas of its own (as_of_<load>_core, ...), beside the release and untouched by it; a
+    second call replaces them. Persons keep the ids that linkage gives them now: the data are of
+    then, the links are of today. select: dbt node selectors to build with what they need; all by
+    default. Returns the schemas. Raises LifecourseError when the load was never published or a
+    build or a test fails.
+    """
+    settings = replace(settings, as_of=load_id)
+    with warehouse.connect(settings) as connection:
+        # asked of the database, which says so when nothing is as of this load
+        connection.execute("select quality.as_of()")
+    prefix = as_of_prefix(load_id)
+    result = _dbt(
+        settings,
+        [
+            *("build", "--quiet", "--exclude-resource-type", "unit_test"),
+            *(["--select", *(f"+{node}" for node in select)] if select else []),
+        ],
+        needs_warehouse=True,
+        LIFECOURSE_SCHEMA_PREFIX=prefix,
+        DBT_TARGET_PATH=str(settings.home / "dbt_as_of"),
+    )
+    if result.returncode:
+        raise LifecourseError(f"The rebuild as of load {load_id} failed: {_last_lines(result)}")
+    with warehouse.connect(settings) as connection:
+        return [
+            row[0]
+            for row in connection.execute(
+                "select nspname from pg_namespace where starts_with(nspname, %s) order by 1",
+                [prefix],
+            )
+        ]
 
 
 def compile_sql(settings: Settings, snippets: Mapping[str, str]) -> dict[str, str]:

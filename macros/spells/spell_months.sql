@@ -4,6 +4,9 @@
         the spell and whether the month's last day is inside.
         relation  a CTE of half-open spells; every column is kept. Months come from ref_month, so
                   a spell outside its range yields no row.
+
+        Both bounds are on month_start, so that PostgreSQL takes the few months of a spell from its
+        index; bounds on two columns made it compare every spell with every month.
     -#}
     select
         spells.*,
@@ -16,6 +19,6 @@
     from {{ relation }} as spells
     inner join {{ ref('ref_month') }} as months
         on
-            spells.{{ start_column }} < months.next_month_start
-            and spells.{{ end_column }} > months.month_start
+            months.month_start >= {{ first_of_month('spells.' ~ start_column) }}
+            and months.month_start < spells.{{ end_column }}
 {%- endmacro %}

@@ -91,17 +91,19 @@ observed_stretches as (
 observed as (
 
     select
+        person_id,
         transition_id,
         exposure,
         sum({{ days_between('start_date', 'end_date_excl') }}) as observed_days
     from observed_stretches
-    group by transition_id, exposure
+    group by person_id, transition_id, exposure
 
 ),
 
 exposed_stretches as (
 
     select
+        observed_stretches.person_id,
         observed_stretches.transition_id,
         observed_stretches.exposure,
         spells.spell_id,
@@ -122,13 +124,14 @@ exposed_stretches as (
 exposed as (
 
     select
+        person_id,
         transition_id,
         exposure,
         sum({{ days_between('start_date', 'end_date_excl') }}) as days_exposed,
         count(distinct spell_id) as n_spells,
         min(start_date) as first_date
     from exposed_stretches
-    group by transition_id, exposure
+    group by person_id, transition_id, exposure
 
 ),
 
@@ -172,11 +175,13 @@ exposures as (
     from bounded
     left join observed
         on
-            bounded.transition_id = observed.transition_id
+            bounded.person_id = observed.person_id
+            and bounded.transition_id = observed.transition_id
             and bounded.exposure = observed.exposure
     left join exposed
         on
-            bounded.transition_id = exposed.transition_id
+            bounded.person_id = exposed.person_id
+            and bounded.transition_id = exposed.transition_id
             and bounded.exposure = exposed.exposure
     where bounded.window_start < bounded.window_end
 

@@ -46,17 +46,20 @@ persons as (
 ends_ranked as (
 
     select
+        bridge.person_id,
         bridge.spell_id,
         source_spells.end_reason_std_code,
         row_number() over (
-            partition by bridge.spell_id
+            partition by bridge.person_id, bridge.spell_id
             order by
                 source_spells.last_day desc, source_spells.start_date desc,
                 source_spells.spell_source_id asc
         ) as place_from_end
     from bridge
     inner join source_spells
-        on bridge.spell_source_id = source_spells.spell_source_id
+        on
+            bridge.person_id = source_spells.person_id
+            and bridge.spell_source_id = source_spells.spell_source_id
     where source_spells.last_day is not null
 
 ),
@@ -73,7 +76,8 @@ spell_ends as (
     from spells
     left join ends_ranked
         on
-            spells.spell_id = ends_ranked.spell_id
+            spells.person_id = ends_ranked.person_id
+            and spells.spell_id = ends_ranked.spell_id
             and ends_ranked.place_from_end = 1
     where spells.last_day is not null and not spells.is_ended_by_death
 
