@@ -12,7 +12,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
-from orchestration import release, warehouse
+from orchestration import dbt as dbt_library
+from orchestration import release
 from orchestration.progress import say
 from orchestration.resources import Installation, dbt_project
 
@@ -37,7 +38,9 @@ def _run_dbt(
 ) -> Iterator[Any]:
     """dbt build of the selected nodes, with its own log lines kept out of the terminal."""
     settings = installation.settings
-    os.environ.update(warehouse.environment(settings))
+    # For the child process alone: what follows in this one looks rows up by their keys.
+    before = os.environ.copy()
+    os.environ.update(dbt_library.connection_environment(settings))
     os.environ[release.SUFFIX_VARIABLE] = release.ASIDE
     settings.make_folders()
     log = settings.home / "logs" / "dbt.log"
@@ -45,7 +48,11 @@ def _run_dbt(
     with log.open("a") as stream, contextlib.redirect_stdout(stream):
         # Unit tests try the logic on made-up rows; they run where code changes, not where data
         # does, and need tables that a first build has not made yet.
-        invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        try:
+            invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
         for number, event in enumerate(invocation.stream(), start=1):
             say(f"dbt: {label} ({number} done)")
             yield event
