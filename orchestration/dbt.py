@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestration import release, warehouse
+from orchestration import release, server, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
 
@@ -64,12 +64,15 @@ def ensure_manifest(settings: Settings) -> Path:
         made = manifest.stat().st_mtime
         if all(path.stat().st_mtime <= made for path in project_files(settings)):
             return manifest
-    # Parsed as the builds are run: with another suffix each of them would parse all again.
+    # Parsed as the builds are run: with another suffix or connection they would parse all again.
+    own = settings.database_url is not None
+    port = {} if own else {"LIFECOURSE_PG_PORT": str(server.expected_port(settings))}
     result = _dbt(
         settings,
         ["parse", "--quiet"],
-        needs_warehouse=False,
+        needs_warehouse=own,
         **{release.SUFFIX_VARIABLE: release.ASIDE},
+        **port,
     )
     if result.returncode:
         raise LifecourseError(
@@ -78,6 +81,21 @@ def ensure_manifest(settings: Settings) -> Path:
         )
     manifest.touch()
     return manifest
+
+
+def keep_parsed(settings: Settings, target: Path) -> None:
+    """Let the next dbt run start from what the one in `target` has parsed.
+
+    Each run parses in a folder of its own, from a copy of target/partial_parse.msgpack. That one
+    is of another connection when the server got another port; each of the three runs of a build
+    then parsed the project anew, 14 CPU-s (2026-11-25).
+    """
+    parsed = target / "partial_parse.msgpack"
+    if parsed.exists():
+        ours = settings.root / "target" / parsed.name
+        aside = ours.with_name(f"{ours.name}.{os.getpid()}")
+        shutil.copyfile(parsed, aside)
+        aside.replace(ours)
 
 
 def forget_old_runs(settings: Settings) -> None:

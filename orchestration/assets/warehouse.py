@@ -56,6 +56,7 @@ def _run_dbt(
         for number, event in enumerate(invocation.stream(), start=1):
             say(f"dbt: {label} ({number} done)")
             yield event
+    dbt_library.keep_parsed(settings, invocation.target_path)
 
 
 def _dbt_layer(name: str, select: str, label: str) -> dg.AssetsDefinition:

@@ -219,7 +219,7 @@ def _ensure(settings: Settings, folder: Path) -> Server:
             launches += 1
             os.ftruncate(lock, 0)
             _end_orphans(folder)
-            _launch(settings, folder, lock, _choose_port(settings, folder))
+            _launch(settings, folder, lock, _choose_port(settings))
         finally:
             os.close(lock)
     said = [line for line in locks.read(log)[said_before:].splitlines() if "FATAL" in line]
@@ -228,8 +228,18 @@ def _ensure(settings: Settings, folder: Path) -> Server:
     )
 
 
-def _choose_port(settings: Settings, folder: Path) -> int:
-    """LIFECOURSE_PORT, else the port of the last start if it is free, else a free one."""
+def expected_port(settings: Settings) -> int:
+    """The port a start tries first: LIFECOURSE_PORT, that of the last start, or one of its own
+    for each home. Starts and makes nothing."""
+    if settings.port:
+        return settings.port
+    last = locks.read((settings.home / "postgres").resolve() / "port")
+    # below the range from which systems hand out ports to outgoing connections
+    return int(last or 15432 + int(sha256(str(settings.home).encode()).hexdigest(), 16) % 4000)
+
+
+def _choose_port(settings: Settings) -> int:
+    """expected_port(), else one above it that is free."""
 
     def free(port: int) -> bool:
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -238,10 +248,8 @@ def _choose_port(settings: Settings, folder: Path) -> int:
             return True
         return False
 
-    # below the range from which systems hand out ports to outgoing connections
-    first = 15432 + int(sha256(str(folder).encode()).hexdigest(), 16) % 4000
-    choice = [int(locks.read(folder / "port") or first), *range(first, first + 100)]
-    for port in [settings.port] if settings.port else choice:
+    first = expected_port(settings)
+    for port in [first] if settings.port else range(first, first + 100):
         if free(port):
             return port
     raise UnusableEnvironment(
