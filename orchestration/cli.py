@@ -650,6 +650,24 @@ def bench_county(persons: int, months: int, processes: int | None, folder: Path 
     _print_json(figures)
 
 
+@bench.command("encoded")
+@click.option("--truth", type=DIRECTORY, required=True, help="Folder with the truth files.")
+@click.option("--source", default="hmis", show_default=True, help="Source system to encode.")
+def bench_encoded(truth: Path, source: str) -> None:
+    """What linking one source on encodings costs in accuracy, in the warehouse; prints JSON.
+
+    \b
+    Example:
+      lifecourse bench encoded --truth .lifecourse/demo/truth
+    """
+    from orchestration.bench import encoded as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), truth, source=source, progress=say)
+    _print_json(figures)
+
+
 @bench.command("landing")
 @click.argument("rows", type=int, default=10_000_000)
 @AS_JSON

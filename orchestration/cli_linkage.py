@@ -17,7 +17,7 @@ from orchestration.errors import UsageError
 
 @click.group()
 def linkage() -> None:
-    """Who is one person: explain, review, decide, preview, report, score, train."""
+    """Who is one person: explain, review, decide, preview, report, score, train, encode."""
 
 
 @linkage.command()
@@ -66,6 +66,39 @@ def train(out: Path, trained_on: str, seed: int, truth: Path | None) -> None:
     with progress():
         library.train(settings(), out, trained_on=trained_on, seed=seed, truth=truth, progress=say)
     click.echo(f"wrote {out}")
+
+
+@linkage.command()
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    required=True,
+    help="The source's contract, which names the columns to encode.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The project's key; else the file LIFECOURSE_LINKAGE_KEY_FILE names.",
+)
+def encode(source: Path, contract: Path, out: Path, key_file: Path | None) -> None:
+    """Encode a file's identifiers before it leaves its agency; needs no warehouse.
+
+    Names, dates of birth, numbers and addresses become keyed Bloom filters, the person's number
+    a keyed pseudonym; the rest of the contract's columns pass. Whoever holds the key can look
+    names up: keep it from everybody who must not know them.
+
+    \b
+    Example:
+      lifecourse linkage encode own.csv --contract expectations/reentry/enrollments.yml \\
+        --key-file ~/lifecourse.key --out enrollments_2025-03.csv
+    """
+    from orchestration.linkage import bloom, encoded_files
+
+    secret = encoded_files.key(key_file)
+    rows = encoded_files.encode_file(source, contract, secret, out)
+    click.echo(f"encoded {rows:,} rows into {out} (key check {bloom.check_of(secret)})")
 
 
 @linkage.command()

@@ -141,7 +141,8 @@ class Contract:
     deleted_when: the column and its values that mark a row as deleted.
     sheet, header_row, footer_rows, footer_pattern: of a workbook. sheet is a name or a number
     from 1; footer_rows are cut off at the end; so are last rows whose first value matches
-    footer_pattern as a whole.
+    footer_pattern as a whole. privacy_preserving: how a source encodes the identifiers that
+    it does not share (linkage.encoded_files.plan), None for a source that delivers them.
     """
 
     agency: str
@@ -173,6 +174,7 @@ class Contract:
     footer_rows: int = 0
     footer_pattern: str | None = None
     servers: tuple[Server, ...] = ()
+    privacy_preserving: dict[str, Any] | None = field(default=None, compare=False)
     expectations: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
     def matches(self, file_name: str) -> re.Match[str] | None:
@@ -262,6 +264,7 @@ def load_contract(path: Path) -> Contract:
         footer_rows=reader.whole("footerRows", custom.get("footerRows", 0), 0),
         footer_pattern=custom.get("footerPattern"),
         servers=_servers(reader, document),
+        privacy_preserving=_privacy_preserving(reader, custom, tables),
         expectations=expectations,
     )
     _check_format(reader, contract)
@@ -385,6 +388,29 @@ def _deleted_when(reader: _Fields, value: object) -> tuple[str, tuple[str, ...]]
     ):
         raise reader.wrong("deletedWhen", "must be {column: NAME, values: [quoted texts]}")
     return str(value["column"]), tuple(value["values"])
+
+
+def _privacy_preserving(
+    reader: _Fields, custom: dict[str, Any], tables: tuple[Table, ...]
+) -> dict[str, Any] | None:
+    """The property privacyPreserving; with it, no identifier but a pseudonym may be delivered
+    beside the encoding."""
+    option = custom.get("privacyPreserving")
+    if option is None:
+        return None
+    if not isinstance(option, dict) or not isinstance(option.get("fields"), dict):
+        raise reader.wrong("privacyPreserving", "must be a mapping with `fields`")
+    columns = [column for table in tables for column in table.columns]
+    if "encoding" not in {column.name for column in columns}:
+        raise reader.wrong("privacyPreserving", "needs a column named encoding")
+    for column in columns:
+        if column.role == "identifier" and column.header not in (
+            "encoding", option.get("personColumn"),
+        ):  # fmt: skip
+            raise reader.wrong(
+                f"column {column.name}", "is an identifier, which an encoded source does not share"
+            )
+    return option
 
 
 def _envelope(reader: _Fields, custom: dict[str, Any]) -> Envelope | None:

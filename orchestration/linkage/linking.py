@@ -18,6 +18,7 @@ from orchestration.linkage import (
     changes,
     collapse,
     comparisons,
+    encoded_records,
     engine,
     identifiers,
     model,
@@ -170,7 +171,10 @@ def plan(
         records.prepare(duck, table)
         overrides.prepare(duck, decisions)
         found = engine.run(duck, with_model, say)
-        sources = outcome.source_records(duck, found)
+        found, by_encoding = encoded_records.link(
+            encoded_records.read(connection), table, found, encoded_records.decisions(duck)
+        )
+        sources = encoded_records.told(outcome.source_records(duck, found), by_encoding)
         region = outcome.regions(duck, found, edge=with_model.thresholds["edge"])
         before = store.state(connection)
         cluster = sources["cluster"].to_pylist()
@@ -203,7 +207,9 @@ def plan(
                 sources=sources,
                 variants=outcome.variants(duck),
                 nodes=outcome.nodes(duck, region),
-                edges=outcome.edges(duck, sources, assigned.person),
+                edges=encoded_records.with_edges(
+                    outcome.edges(duck, sources, assigned.person), by_encoding
+                ),
                 assigned=assigned,
                 causes=[
                     "model"
@@ -260,6 +266,7 @@ def _config_hash(model_path: Path) -> str:
                 records.NOT_A_LAST_NAME,
                 records.PARTICLES,
                 records.MAX_NAMES_PER_SSN,
+                encoded_records.rules(),
             )
         ).encode()
     )

@@ -210,8 +210,8 @@ def prepare(duck: duckdb.DuckDBPyConnection, table: pyarrow.Table) -> None:
     duck.unregister("identity_record")
 
 
-def _nicknames_sql() -> str:
-    """A VALUES query name -> sorted formal names, from nicknames.csv beside this module."""
+def nicknames() -> dict[str, set[str]]:
+    """The formal names each given name may stand for, from nicknames.csv beside this module."""
     import csv
 
     forms: dict[str, set[str]] = {}
@@ -219,9 +219,14 @@ def _nicknames_sql() -> str:
         for row in csv.DictReader(file):
             for name in (row["formal"], *row["short"].split()):
                 forms.setdefault(name, set()).add(row["formal"])
+    return forms
+
+
+def _nicknames_sql() -> str:
+    """A VALUES query name -> sorted formal names, the name itself among them."""
     rows = ", ".join(
         f"('{name}', [{', '.join(repr(form) for form in sorted({name, *names}))}])"
-        for name, names in sorted(forms.items())
+        for name, names in sorted(nicknames().items())
     )
     return f"select * from (values {rows}) as t (name, forms)"
 

@@ -32,14 +32,9 @@ def score(settings: Settings, truth_dir: Path) -> dict:
     """
     import pandas
 
-    folder = Path(truth_dir)
-    path = (folder / "truth" if (folder / "truth").is_dir() else folder) / "records.csv"
-    if not path.is_file():
-        raise UsageError(
-            f"There is no records.csv in {truth_dir}; name the folder that holds the truth files."
-        )
-    truth = pandas.read_csv(path, dtype=str, keep_default_na=False).drop_duplicates(
-        ["source_system", "source_person_key"]
+    truth = pandas.DataFrame(
+        [(*key, person) for key, person in persons(truth_dir).items()],
+        columns=["source_system", "source_person_key", "person"],
     )
     with warehouse.connect(settings) as connection:
         if not connection.execute("select to_regclass('linkage.crosswalk')").fetchone()[0]:
@@ -62,6 +57,23 @@ def score(settings: Settings, truth_dir: Path) -> dict:
         "split_persons": int((both.groupby("person")["person_id"].nunique() > 1).sum()),
         "mixed_person_ids": int((both.groupby("person_id")["person"].nunique() > 1).sum()),
     }
+
+
+def persons(truth_dir: Path) -> dict[tuple[str, str], str]:
+    """The true person of every source key. Raises UsageError when there is no records.csv."""
+    import pandas
+
+    folder = Path(truth_dir)
+    path = (folder / "truth" if (folder / "truth").is_dir() else folder) / "records.csv"
+    if not path.is_file():
+        raise UsageError(
+            f"There is no records.csv in {truth_dir}; name the folder that holds the truth files."
+        )
+    truth = pandas.read_csv(path, dtype=str, keep_default_na=False).drop_duplicates(
+        ["source_system", "source_person_key"]
+    )
+    keys = zip(truth["source_system"], truth["source_person_key"], strict=True)
+    return dict(zip(keys, truth["person"], strict=True))
 
 
 def pair_figures(truth: numpy.ndarray, found: numpy.ndarray, source: numpy.ndarray) -> dict:

@@ -26,7 +26,8 @@ create table identity.identity_record (
     identity_record_id text, source_system text, source_person_key text, agency text,
     first_name text, middle_name text, last_name text, suffix text, maiden_name text,
     birth_date date, birth_date_precision text, ssn text, ssn_last4 text, sex text,
-    address_key text, zip text, plurality_order text, first_load_id int, last_load_id int,
+    address_key text, zip text, plurality_order text, encoding text, first_load_id int,
+    last_load_id int,
     is_linkable boolean
 )
 """

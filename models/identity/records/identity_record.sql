@@ -12,6 +12,12 @@ addresses as (
 
 ),
 
+encoded_records as (
+
+    select * from {{ ref('int_identity__encoded_records') }}
+
+),
+
 source_systems as (
 
     select * from {{ ref('ref_source_system') }}
@@ -99,6 +105,7 @@ variants as (
         address_key,
         zip,
         plurality_order,
+        cast(null as text) as encoding,
 
         -- flags
         (first_name is not null or last_name is not null)
@@ -114,6 +121,48 @@ variants as (
         maiden_name, birth_date, birth_date_precision, ssn, ssn_last4, sex, address_key, zip,
         plurality_order
 
+),
+
+-- Persons whose source shares encodings only: nothing else is known of them.
+encoded_variants as (
+
+    select
+        {{ surrogate_key([
+            'encoded_records.source_system', 'encoded_records.source_person_key',
+            'encoded_records.encoding'
+        ]) }} as identity_record_id,
+        encoded_records.source_system,
+        encoded_records.source_person_key,
+        source_systems.agency,
+        cast(null as text) as first_name,
+        cast(null as text) as middle_name,
+        cast(null as text) as last_name,
+        cast(null as text) as suffix,
+        cast(null as text) as maiden_name,
+        cast(null as date) as birth_date,
+        cast(null as text) as birth_date_precision,
+        cast(null as text) as ssn,
+        cast(null as text) as ssn_last4,
+        cast(null as text) as sex,
+        cast(null as text) as address_key,
+        cast(null as text) as zip,
+        cast(null as text) as plurality_order,
+        encoded_records.encoding,
+        false as is_linkable,
+        encoded_records.first_load_id,
+        encoded_records.last_load_id
+    from encoded_records
+    inner join source_systems
+        on encoded_records.source_system = source_systems.source_system
+
+),
+
+all_variants as (
+
+    select * from variants
+    union all
+    select * from encoded_variants
+
 )
 
-select * from variants
+select * from all_variants
