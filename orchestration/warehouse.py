@@ -82,6 +82,8 @@ create table if not exists quality.metric_history (
     value double precision,
     primary key (load_id, table_name, metric, column_name, slice)
 );
+-- The histogram of a figure that is one: rows by bucket.
+alter table quality.metric_history add column if not exists bins jsonb;
 
 -- What stewards decided about loads and rules. release: publish these held loads although their
 -- gate failed; reject: never publish them; override: from now until expires_on the rule does not

@@ -270,8 +270,10 @@ def _of_table(
     rows = judged.get("expect_row_count_near_history")
     low = high = None
     if rows is not None:
-        _, before = rows.rows(figures)
-        low, high = before - rows.allowed(figures), before + rows.allowed(figures)
+        loads = rows.references()
+        _, before = rows.rows(figures, loads)
+        allowed = rows.allowed(figures, loads)
+        low, high = max(0.0, before - allowed), before + allowed
 
     def points(share_of: str | None) -> list[Point]:
         found = []
@@ -290,7 +292,7 @@ def _of_table(
         return drawn
     moved = []
     for column in missing.columns:
-        shares = missing.shares(figures, column)
+        shares = missing.shares(figures, missing.references(), column)
         if shares and shares[0] != shares[1]:
             moved.append((abs(shares[0] - shares[1]), column, shares[1] + shares[2]))
     for _, column, limit in sorted(moved, reverse=True)[:MOST_COLUMNS_DRAWN]:
@@ -344,7 +346,7 @@ def _figures(
     found: dict[int, dict[tuple[str, str, str], float]] = {i: {} for i in load_ids}
     for number_, metric, column, code, value in connection.execute(
         "select load_id, metric, column_name, slice, value from quality.metric_history "
-        "where table_name = %s and load_id = any(%s)",
+        "where table_name = %s and load_id = any(%s) and bins is null",
         [table.name, list(found)],
     ):
         found[number_][metric, column, code] = value

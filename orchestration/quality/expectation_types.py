@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import sqrt
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -24,12 +23,12 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from orchestration.quality.history import NOT_LISTED
 from orchestration.quality.typed import literal, quote
 
 
 def register() -> None:
     """Great Expectations knows the types below as soon as this module is imported."""
+    from orchestration.quality import stability_types  # noqa: F401 - and those of history
 
 
 class Measures(TableMetricProvider):
@@ -135,35 +134,6 @@ def _typed(batch: Any, companions: Mapping[str, str] | None) -> Any:
     typed = [sa.literal_column(sql).label(name) for name, sql in companions.items()]
     # The offset keeps PostgreSQL from pasting an expression wherever it is named.
     return sa.select(sa.text("*"), *typed).select_from(batch).offset(0).subquery("typed")
-
-
-class FiguresOfLoads(TableMetricProvider):
-    """The stored figures of this load and of those before it: {load_id: {figure: value}}."""
-
-    metric_name = "lifecourse.figures_of_loads"
-    value_keys = ("table_name", "load_ids")
-
-    @metric_value(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(
-        cls,
-        execution_engine: SqlAlchemyExecutionEngine,
-        metric_domain_kwargs: dict,
-        metric_value_kwargs: dict,
-        metrics: dict,
-        runtime_configuration: dict,
-    ) -> dict[int, dict[tuple[str, str, str], float]]:
-        load_ids = [int(load_id) for load_id in metric_value_kwargs["load_ids"]]
-        query = sa.text(
-            "select load_id, metric, column_name, slice, value from quality.metric_history "
-            "where table_name = :table_name and load_id in :load_ids"
-        ).bindparams(
-            sa.bindparam("table_name", metric_value_kwargs["table_name"]),
-            sa.bindparam("load_ids", load_ids, expanding=True),
-        )
-        figures: dict[int, dict[tuple[str, str, str], float]] = {i: {} for i in load_ids}
-        for load_id, metric, column, code, value in execution_engine.execute_query(query):
-            figures[load_id][(metric, column, code)] = value
-        return figures
 
 
 def _select(measures: dict[str, str], source: Any, where: str | None) -> Any:
@@ -478,176 +448,3 @@ class ExpectShareToBeBetween(_Ours):
             return True, None, dict(figures)
         share = _share(figures["matching"], figures["rows"])
         return self.min_value <= share <= self.max_value, share, dict(figures)
-
-
-class _NearHistory(_Ours):
-    """Compares the figures of `load_id` with those of `compared_with`, latest first.
-
-    latest_only: compare with the latest load alone (a snapshot replaces it), not with the
-    mean. noise: standard errors by which a figure may move with nothing wrong.
-    """
-
-    table_name: str
-    load_id: int
-    compared_with: list[int]
-    latest_only: bool = False
-    limit: float
-    noise: float = 0.0
-    columns: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
-
-    metric: ClassVar[str] = FiguresOfLoads.metric_name
-    success_keys: ClassVar[tuple[str, ...]] = (
-        "table_name",
-        "load_id",
-        "compared_with",
-        "latest_only",
-        "limit",
-        "noise",
-        "columns",
-    )
-
-    def value_kwargs(self) -> dict[str, Any]:
-        return {"table_name": self.table_name, "load_ids": [self.load_id, *self.compared_with]}
-
-    def references(self) -> list[int]:
-        return self.compared_with[:1] if self.latest_only else self.compared_with
-
-    def mean(self, figures: dict, metric: str, column: str = "", code: str = "") -> float:
-        loads = self.references()
-        return sum(figures[i].get((metric, column, code), 0.0) for i in loads) / len(loads)
-
-    def rows(self, figures: dict) -> tuple[float, float]:
-        """Rows now, and in the loads compared with."""
-        return figures[self.load_id].get(("rows", "", ""), 0.0), self.mean(figures, "rows")
-
-
-class ExpectRowCountNearHistory(_NearHistory):
-    """`limit` is a share of the rows before; a count of n moves by sqrt(n) by itself."""
-
-    def allowed(self, figures: dict) -> float:
-        """By how many rows a load may differ from those before."""
-        _, before = self.rows(figures)
-        return max(self.limit * before, self.noise * sqrt(before))
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        now, before = self.rows(figures)
-        allowed = self.allowed(figures)
-        return (
-            abs(now - before) <= allowed,
-            now,
-            {"rows": now, "before": before, "allowed": allowed, "loads": len(self.references())},
-        )
-
-
-class ExpectMissingSharesNearHistory(_NearHistory):
-    """`limit` is the growth of a column's share of empty fields, 0.05 = five points."""
-
-    def shares(self, figures: dict, column: str) -> tuple[float, float, float] | None:
-        """(empty share now, before, the growth allowed); None where there is no history."""
-        rows, rows_before = self.rows(figures)
-        missing = figures[self.load_id].get(("missing", column, ""))
-        known = [i for i in self.references() if ("missing", column, "") in figures[i]]
-        if missing is None or not known or not rows or not rows_before:
-            return None  # a column that is new in the contract has no history
-        before = self.mean(figures, "missing", column)
-        pooled = (missing + before) / (rows + rows_before)
-        chance = sqrt(pooled * (1 - pooled) * (1 / rows + 1 / rows_before))
-        return missing / rows, before / rows_before, max(self.limit, self.noise * chance)
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        rows, _ = self.rows(figures)
-        failing = {}
-        for column in self.columns:
-            shares = self.shares(figures, column)
-            if shares and shares[0] - shares[1] > shares[2]:
-                failing[column] = {"now": shares[0], "before": shares[1]}
-        return not failing, len(failing), {"rows": rows, "columns": failing}
-
-
-class ExpectCodeSharesNearHistory(_NearHistory):
-    """`limit` is the total variation distance between the shares of a column's codes."""
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        failing = {}
-        largest = 0.0
-        for column in self.columns:
-            codes = {
-                code
-                for load in [self.load_id, *self.references()]
-                for metric, name, code in figures[load]
-                if metric == "code_rows" and name == column
-            }
-            now = {c: figures[self.load_id].get(("code_rows", column, c), 0.0) for c in codes}
-            before = {c: self.mean(figures, "code_rows", column, c) for c in codes}
-            n, m = sum(now.values()), sum(before.values())
-            if not n or not m:
-                continue
-            distance = sum(abs(now[c] / n - before[c] / m) for c in codes) / 2
-            largest = max(largest, distance)
-            pooled = [(now[c] + before[c]) / (n + m) for c in codes]
-            variances = [p * (1 - p) * (1 / n + 1 / m) for p in pooled]
-            # Mean absolute deviation of a normal figure is 0.8 standard errors; half of that
-            # per code, and `noise` standard errors of the sum on top.
-            chance = 0.4 * sum(map(sqrt, variances)) + self.noise / 2 * sqrt(sum(variances))
-            if distance > max(self.limit, chance):
-                failing[column] = distance
-        return not failing, largest, {"columns": failing, "largest": largest}
-
-
-class ExpectCodesToBeStillPresent(_NearHistory):
-    """`limit` is the mean number of rows a code must have had to be missed."""
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        rows, _ = self.rows(figures)
-        loads = self.compared_with
-        gone = []
-        for metric, column, code in figures[loads[0]]:
-            if metric != "code_rows" or column not in self.columns or code == NOT_LISTED:
-                continue
-            counts = [figures[i].get((metric, column, code), 0.0) for i in loads]
-            now = figures[self.load_id].get((metric, column, code), 0.0)
-            if not now and all(counts) and sum(counts) / len(counts) >= self.limit:
-                gone.append([column, code])
-        gone.sort()
-        return not gone, len(gone), {"rows": rows, "gone": gone, "loads": len(loads)}
-
-
-class ExpectIdsToBeCarriedOver(_NearHistory):
-    """`limit` is the share of the records of the snapshot before that must still be there.
-
-    `within` names columns, such as a school year: only earlier records whose value in them
-    still occurs are looked for, so that what has left the window of the file is not missed.
-    """
-
-    within: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
-    success_keys: ClassVar[tuple[str, ...]] = (*_NearHistory.success_keys, "within")
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        before = figures[self.load_id].get(("previous_keys", "", ""), 0.0)
-        carried = figures[self.load_id].get(("carried_over_keys", "", ""), 0.0)
-        gone = before - carried
-        expected = (1 - self.limit) * before
-        allowed = max(expected, self.noise * sqrt(expected))
-        return (
-            gone <= allowed,
-            _share(carried, before) if before else None,
-            {"before": before, "gone": gone, "allowed": allowed},
-        )
-
-
-class ExpectDistinctIdsNearHistory(_NearHistory):
-    """`limit` is the relative change of distinct ids per row, for each column."""
-
-    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
-        rows, rows_before = self.rows(figures)
-        failing = {}
-        for column in self.columns:
-            now = figures[self.load_id].get(("distinct", column, ""), 0.0)
-            before = self.mean(figures, "distinct", column)
-            if not rows or not rows_before or not before:
-                continue
-            change = (now / rows) / (before / rows_before) - 1
-            allowed = max(self.limit, self.noise * sqrt(1 / rows + 1 / rows_before))
-            if abs(change) > allowed:
-                failing[column] = {"now": now, "before": before, "change": change}
-        return not failing, len(failing), {"rows": rows, "columns": failing}

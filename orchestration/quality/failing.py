@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import UsageError
 from orchestration.quality import gate, suites
+from orchestration.quality.landed import relation_of
 from orchestration.quality.typed import quote
 
 if TYPE_CHECKING:
@@ -31,18 +32,6 @@ class FailingRows:
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
     more: int
-
-
-def relation_of(
-    connection: psycopg.Connection, contract: Contract, table: str, load_id: int
-) -> str | None:
-    """Where the rows of a load are now, as SQL: its candidate table or its staging partition."""
-    name = quote(f"{table}_l{load_id}")
-    for schema in (f"candidate_{contract.agency}", f"staging_{contract.agency}"):
-        found = connection.execute("select to_regclass(%s)", [f"{schema}.{name}"]).fetchone()
-        if found and found[0]:
-            return f"{schema}.{name}"
-    return None
 
 
 def failing_rows(

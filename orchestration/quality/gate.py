@@ -16,7 +16,18 @@ from orchestration import warehouse
 from orchestration.errors import LifecourseError
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
-from orchestration.quality import decisions, engine, history, messages, results, suites, typed
+from orchestration.quality import (
+    decisions,
+    engine,
+    history,
+    landed,
+    messages,
+    results,
+    shapes,
+    suites,
+    turnover,
+    typed,
+)
 from orchestration.quality.results import CheckResult, GateReport
 from orchestration.quality.suites import RuleSpec
 from orchestration.settings import Settings
@@ -41,6 +52,8 @@ class _Load:
     period: str
     delivery_type: str
     compared_with: list[int]
+    earlier: list[int]
+    season: list[int]
 
 
 def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport:
@@ -109,8 +122,9 @@ def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _
             "see `lifecourse deliveries`."
         )
     defaults = suites.policy()
-    earlier = history.earlier_loads(connection, contract, load_id, defaults.compare_with)
-    return _Load(load_id, *row, earlier)
+    earlier = history.earlier_loads(connection, contract, load_id, defaults.spread_of)
+    season = history.season_of(connection, contract, load_id, row[0])
+    return _Load(load_id, *row, earlier[: defaults.compare_with], earlier, season)
 
 
 def _candidate(contract: Contract, table: Table, load: _Load) -> str:
@@ -125,6 +139,13 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
     try:
         found = history.figures(connection, contract, table, relation)
         found += history.carried_over(connection, contract, table, relation, load.delivery_type)
+        count = int(found[0][3])
+        shaped = shapes.figures(connection, contract, table, relation, count, load.period)
+        found += shaped + shapes.moved(connection, table, shaped, load.compared_with)
+        if load.compared_with and load.delivery_type not in CHANGES:
+            before = landed.relation_of(connection, contract, table.name, load.compared_with[0])
+            if before and count:
+                found += turnover.figures(connection, contract, table, relation, before, count)
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
@@ -190,10 +211,17 @@ def _history_kwargs(
         return "a correction holds only the rows that were wrong"
     if load.delivery_type in CHANGES and rule.type == "expect_ids_to_be_carried_over":
         return "an incremental delivery holds only what has changed"
+    if kwargs.get("season_only"):
+        if not load.season:
+            return "the same period of the year before is needed to compare with"
+        kwargs |= {"compared_with": load.season, "season": [], "earlier": [], "latest_only": True}
+        return None
     needs = suites.policy().needs
     if len(load.compared_with) < needs:
         return f"{len(load.compared_with)} accepted deliveries to compare with, {needs} are needed"
     kwargs["compared_with"] = load.compared_with
+    kwargs["season"] = load.season
+    kwargs["earlier"] = load.earlier
     kwargs["latest_only"] = (
         contract.delivery_kind == "snapshot" and load.delivery_type not in CHANGES
     )

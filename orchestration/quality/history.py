@@ -9,12 +9,14 @@ Add here: a figure a stability rule needs. Keep out: limits (expectations/_polic
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
-from orchestration.quality import suites
+from orchestration.quality import shapes, suites
 from orchestration.quality.typed import literal, quote
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ NOT_LISTED = "(not listed)"
 # rows; more of them are grouped in a scan of their own, at 0.4 s a column (2026-11-25).
 MOST_FILTERS = 40
 
-Figure = tuple[str, str, str, float]  # metric, column, slice, value
+# metric, column, slice, value, and the histogram of a figure that has one
+Figure = tuple[str, str, str, float] | tuple[str, str, str, float, dict[str, int] | None]
 
 
 def record(connection: psycopg.Connection, contract: Contract, load_id: int) -> None:
@@ -39,10 +42,20 @@ def record(connection: psycopg.Connection, contract: Contract, load_id: int) -> 
     ).fetchone()
     if known:
         return
+    period = _period(connection, load_id)
     for table in contract.tables:
         relation = f"staging_{contract.agency}.{quote(table.name)}"
         rows = f"(select * from {relation} where _load_id = {int(load_id)}) as published"
-        store(connection, load_id, table, figures(connection, contract, table, rows))
+        found = figures(connection, contract, table, rows)
+        count = int(found[0][3])
+        found += shapes.figures(connection, contract, table, rows, count, period)
+        store(connection, load_id, table, found)
+
+
+def _period(connection: psycopg.Connection, load_id: int) -> str:
+    found = connection.execute("select period from quality.load where load_id = %s", [load_id])
+    row = found.fetchone()
+    return row[0] if row else ""
 
 
 def figures(
@@ -146,12 +159,13 @@ def store(
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "copy quality.metric_history (load_id, table_name, metric, column_name, slice, value) "
-            "from stdin"
+            "copy quality.metric_history "
+            "(load_id, table_name, metric, column_name, slice, value, bins) from stdin"
         ) as copy,
     ):
-        for metric, column, code, value in found:
-            copy.write_row((load_id, table.name, metric, column, code, float(value)))
+        for metric, column, code, value, *shape in found:
+            bins = json.dumps(shape[0]) if shape and shape[0] else None
+            copy.write_row((load_id, table.name, metric, column, code, float(value), bins))
 
 
 def earlier_loads(
@@ -189,3 +203,38 @@ def earlier_loads(
             [load_id, limit],
         )
     ]
+
+
+def season_of(
+    connection: psycopg.Connection, contract: Contract, load_id: int, period: str
+) -> list[int]:
+    """The accepted load of the same period a year before, if there is one with figures.
+
+    Not the first load of the file: it often brings a backlog of several periods.
+    """
+    year = re.match(r"\d{4}", period)
+    if not year:
+        return []
+    rows = connection.execute(
+        """
+        select other.load_id
+        from quality.load as other
+        where other.agency = %(agency)s and other.file = %(file)s and other.period = %(period)s
+          and other.status = 'accepted' and other.load_id <> %(load_id)s
+          and other.delivery_type not in ('correction', 'incremental')
+          and exists (
+              select from quality.metric_history as kept where kept.load_id = other.load_id)
+          and exists (
+              select from quality.load as before
+              where before.agency = other.agency and before.file = other.file
+                and before.status = 'accepted' and before.load_id < other.load_id)
+        order by other.load_id desc limit 1
+        """,
+        {
+            "agency": contract.agency,
+            "file": contract.file,
+            "period": f"{int(year[0]) - 1}{period[4:]}",
+            "load_id": load_id,
+        },
+    ).fetchall()
+    return [row[0] for row in rows]

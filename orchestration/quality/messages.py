@@ -227,8 +227,9 @@ def _gone(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
 
 
 def _carried(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
-    limit = f"{percent(round(1 - outcome.kwargs['limit'], 10))} of records"
     before, gone = figures["before"], figures["gone"]
+    limit = percent(figures["allowed"] / before if before else 1 - outcome.kwargs["limit"])
+    limit += " of records"
     share = gone / before if before else 0.0
     sentence = (
         f"{number(gone)} of the {number(before)} records of the last accepted delivery are not "
@@ -246,6 +247,66 @@ def _distinct(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     listed = "; ".join(
         f"{name} has {number(f['now'])} different values in {number(figures['rows'])} rows, "
         f"{signed(f['change'])} per row against before"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    return f"{listed}; limit {limit}.", counted(len(failing), "column"), limit, ", ".join(failing)
+
+
+_SHAPES = {
+    "length": "is of another length",
+    "bucket": "holds other values",
+    "size": "is of another size",
+    "lag": "lies at another distance from its period",
+    "calendar": "lies in other months",
+}
+
+
+def _shapes(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"{percent(outcome.kwargs['limit'])} of rows"
+    failing = figures["columns"]
+    observed = f"{percent(figures['largest'])} of rows"
+    if outcome.met:
+        return "The values of each column are spread as before.", observed, limit, None
+    listed = "; ".join(
+        f"{name} {_SHAPES[f['kind']]} than before in {percent(f['distance'])} of rows"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    return f"{listed}; limit {limit}.", observed, limit, ", ".join(failing)
+
+
+def _turnover(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"\u00b1{number(outcome.kwargs['limit'] * 100)} points"
+    failing = figures["columns"]
+    if outcome.met:
+        return "As many ids came and went as before.", "0 columns", limit, None
+    said = []
+    for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]:
+        if f["kind"] == "changed":
+            said.append(
+                f"of {name} nobody came and nobody left, where {number(round(-f['change']))} did "
+                "before"
+            )
+        else:
+            said.append(
+                f"{percent(f['now'])} of {name} are {f['kind']} since the last accepted delivery, "
+                f"{signed(f['change'])[:1]}{number(abs(f['change']) * 100)} points against before"
+            )
+    return (
+        f"{'; '.join(said)}; limit {limit}.",
+        counted(len(failing), "column"),
+        limit,
+        ", ".join(failing),
+    )
+
+
+def _restated(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"+{number(outcome.kwargs['limit'] * 100)} points"
+    failing = figures["columns"]
+    if outcome.met:
+        return "Earlier records are restated no more than usual.", "0 columns", limit, None
+    listed = "; ".join(
+        f"{name} was restated in {percent(f['now'])} of records where {percent(f['before'])} "
+        "are usual"
         for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
     )
     return f"{listed}; limit {limit}.", counted(len(failing), "column"), limit, ", ".join(failing)
@@ -289,4 +350,7 @@ _BY_TYPE: dict[str, Callable[[Outcome, Mapping[str, Any]], Words]] = {
     "expect_codes_to_be_still_present": _gone,
     "expect_ids_to_be_carried_over": _carried,
     "expect_distinct_ids_near_history": _distinct,
+    "expect_shapes_near_history": _shapes,
+    "expect_turnover_near_history": _turnover,
+    "expect_records_to_be_kept": _restated,
 }

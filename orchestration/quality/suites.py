@@ -104,7 +104,10 @@ RUN_ON_QUERIES = READS_COMPANIONS | {"unexpected_rows_expectation"}
 
 _WRITTEN = {"id", "type", "kwargs", "dimension", "severity", "says", "why", "fix"}
 _REASON = {"because", "calibrated"}
-_CHANGES = {"skip", "limit", "except", "columns", "accept", "within", "severity", "why", "fix"}
+_CHANGES = {
+    *("skip", "limit", "except", "columns", "accept", "within", "season"),
+    *("severity", "why", "fix"),
+}
 _STABILITY = {
     "expect_row_count_near_history",
     "expect_missing_shares_near_history",
@@ -112,6 +115,9 @@ _STABILITY = {
     "expect_codes_to_be_still_present",
     "expect_ids_to_be_carried_over",
     "expect_distinct_ids_near_history",
+    "expect_shapes_near_history",
+    "expect_turnover_near_history",
+    "expect_records_to_be_kept",
 }
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
@@ -171,6 +177,7 @@ class Policy:
 
     compare_with: int
     needs: int
+    spread_of: int
     noise: float
     structure: Mapping[str, Mapping[str, Any]]
     stability: Mapping[str, Mapping[str, Any]]
@@ -188,6 +195,7 @@ def policy(path: Path = POLICY) -> Policy:
         found = Policy(
             compare_with=int(history["compare_with"]),
             needs=int(history["needs"]),
+            spread_of=int(history["spread_of"]),
             noise=float(history["noise"]),
             structure=content["structure"],
             stability=content["stability"],
@@ -312,8 +320,16 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     if codes:
         yield rule("codes_near_history", {"columns": list(codes), **noise}, "policy")
         yield rule("codes_still_present", {"columns": list(codes)}, "policy")
+    shaped = [c.name for c in table.columns if not c.codes]
+    if shaped:
+        yield rule("shapes_near_history", {"columns": shaped, **noise}, "policy")
+    if ids:
+        yield rule("turnover_near_history", {"columns": ids, **noise}, "policy")
     if table.key and contract.delivery_kind == "snapshot":
-        yield rule("ids_carried_over", {"columns": list(table.key)}, "policy")
+        yield rule("ids_carried_over", {"columns": list(table.key), **noise}, "policy")
+        rest = [c.name for c in table.columns if c.key_position is None]
+        if rest:
+            yield rule("records_kept", {"columns": rest, **noise}, "policy")
     elif ids:
         # A snapshot's key is its identifiers, which key_unique already holds to one per row.
         yield rule("ids_near_history", {"columns": ids, **noise}, "policy")
@@ -342,6 +358,10 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
         if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
             raise UsageError(f"{where}: rule {rule.rule_id}: limit must be a number from 0.")
         kwargs["limit"] = limit
+    if entry.get("season"):
+        if rule.type not in _STABILITY:
+            raise UsageError(f"{where}: rule {rule.rule_id} knows no season.")
+        kwargs["season_only"] = True
     if "columns" in entry:
         if rule.type != "expect_distinct_ids_near_history":
             raise UsageError(f"{where}: rule {rule.rule_id} takes no columns; use except.")

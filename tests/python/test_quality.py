@@ -477,7 +477,7 @@ def test_a_bad_month_fails_for_what_is_bad_about_it(desk: Desk) -> None:
     found = desk.judge(contract, "2025-04", rows + rows[:6])
     assert found["rows_near_history"].message == (
         "demo/visits 2025-04: 156 rows where the last 3 accepted deliveries had 300 on average "
-        "(-48 %); limit ±23 %."
+        "(-48 %); limit ±28 %."
     )
     assert found["codes_still_present"].message == (
         "demo/visits 2025-04: program TANF was in each of the last 3 accepted deliveries and is "
