@@ -613,7 +613,9 @@ def bench_linkage(name: str) -> None:
 
 @bench.command("scale")
 @click.argument("records", type=int)
-def bench_scale(records: int) -> None:
+@click.option("--splink/--no-splink", "splink_runs", default=True, show_default=True)
+@click.option("--threads", type=int, help="At most so many; DuckDB's default without.")
+def bench_scale(records: int, splink_runs: bool, threads: int | None) -> None:
     """CPU seconds and memory of linkage beside plain Splink, in one run; prints JSON.
 
     \b
@@ -624,7 +626,7 @@ def bench_scale(records: int) -> None:
     from orchestration.progress import say
 
     with _progress():
-        figures = library.run(records, progress=say)
+        figures = library.run(records, splink_runs=splink_runs, threads=threads, progress=say)
     _print_json(figures)
 
 

@@ -1,4 +1,4 @@
-"""Which pairs of nodes are worth comparing: they share a block.
+"""Which pairs of nodes are worth comparing: two of their records share a block.
 
 Add here: a blocking key. Keep out: judgement; a block only proposes.
 """
@@ -7,69 +7,164 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestration.linkage.encoding import mix, packed, starts
+
 if TYPE_CHECKING:
-    import duckdb
+    from collections.abc import Iterable
 
-# name -> SELECT of (value, node_id). A null value proposes nothing. Two fields or more each,
-# except where one field is nearly a person's own.
+    import numpy
+
+    from orchestration.linkage.encoding import Fields
+
+# name -> parts that must be equal. A part is a field, the first letters of a name ("fn:2"), or
+# one of: form (any formal given name), surname (any part of the surname, the maiden name),
+# surname:2, day (day and month of birth), zip (of the address), names (given name and surname
+# in either order). NARROW: two fields or more each, except where one field is nearly a person's
+# own. The rest find a person of whose record two fields are wrong, at twice the pairs.
 BLOCKS = {
-    "ssn": "select unnest(ssn_all) as value, node_id from comparable",
-    "ssn last 4, first initial": """
-        select unnest(ssn4_all) || left(fn, 1) as value, node_id from comparable""",
-    "ssn last 4, surname": """
-        select ssn4 || '|' || unnest(ln_all) as value, node_id
-        from (select unnest(ssn4_all) as ssn4, ln_all, node_id from comparable)""",
-    "both names, either order": """
-        select least(fn, ln) || '|' || greatest(fn, ln) as value, node_id from (
-            select fn, unnest(ln_all) as ln, node_id
-            from (select unnest(fn_all) as fn, ln_all, node_id from comparable)
-        )""",
-    "formal first name, surname": """
-        select form || '|' || unnest(ln_all) as value, node_id
-        from (select unnest(fn_forms) as form, ln_all, node_id from comparable)""",
-    "birth date, first initial": """
-        select unnest(dob_all) || left(fn, 1) as value, node_id from comparable""",
-    "birth date, surname start": """
-        select dob || '|' || left(unnest(ln_all), 2) as value, node_id
-        from (select unnest(dob_all) as dob, ln_all, node_id from comparable)""",
-    "birth month, formal first name": """
-        select ym || '|' || unnest(fn_forms) as value, node_id from comparable""",
-    "day and month of birth, both names start": """
-        select right(dob, 4) || left(fn, 2) || left(ln, 2) as value, node_id from comparable""",
-    "birth year, both names start": """
-        select yr || left(fn, 3) || left(ln, 3) as value, node_id from comparable""",
-    "address, first name start": """
-        select unnest(addr_all) || '|' || left(fn, 2) as value, node_id from comparable""",
-    "address, birth year": """
-        select unnest(addr_all) || '|' || yr as value, node_id from comparable""",
+    "ssn": ("ssn",),
+    "ssn last 4, first initial": ("ssn4", "fn:1"),
+    "ssn last 4, surname": ("ssn4", "surname"),
+    "both names, either order": ("names",),
+    "formal first name, surname": ("form", "surname"),
+    "birth date, first initial": ("dob", "fn:1"),
+    "birth date, surname start": ("dob", "surname:2"),
+    "birth month, formal first name": ("ym", "form"),
+    "day and month of birth, both names start": ("day", "fn:2", "ln:2"),
+    "birth year, both names start": ("yr", "fn:3", "ln:3"),
+    "address, first name start": ("addr", "fn:2"),
+    "address, birth year": ("addr", "yr"),
+    "birth date": ("dob",),
+    "address": ("addr",),
+    "first name, surname start": ("fn", "ln:2"),
+    "surname, first initial": ("ln", "fn:1"),
+    "ZIP code, surname start": ("zip", "ln:3"),
+    "ZIP code, first name start": ("zip", "fn:3"),
+    "ZIP code, birth year": ("zip", "yr"),
+    "ZIP code, day and month of birth": ("zip", "day"),
+    "birth year, first name": ("yr", "fn"),
+    "birth year, surname": ("yr", "ln"),
+    "day and month of birth, first name": ("day", "fn"),
+    "day and month of birth, surname": ("day", "ln"),
+    "ssn last 4, birth year": ("ssn4", "yr"),
 }
+NARROW = tuple(BLOCKS)[:12]
 
 
-def pairs(duck: duckdb.DuckDBPyConnection, cap: int) -> int:
-    """Make table `candidate` (l, r) of node pairs that share a block; returns their number.
+def pairs(
+    fields: Fields, label: numpy.ndarray, cap: int, blocks: Iterable[str] = NARROW
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Pairs of nodes (lower, higher), sorted, that share one of the named blocks.
 
-    A block of more than `cap` nodes proposes nothing: it is a placeholder, an institution's
-    address or a very common name, and another block finds its true pairs.
+    label: node per record. A block of more than `cap` nodes proposes nothing: it is a
+    placeholder, an institution's address or a very common name, and another block finds its
+    true pairs.
     """
-    duck.execute("create or replace view comparable as select * from node where is_linkable")
-    union = " union all ".join(
-        f"select distinct {number}::utinyint as block, hash(value) as value, node_id"
-        f" from ({select}) where value is not null"
-        for number, select in enumerate(BLOCKS.values())
-    )
-    duck.execute(f"create or replace table block as {union}")
-    duck.execute(
-        f"""
-        create or replace table candidate as
-        with sized as (
-            select block, value from block group by block, value
-            having count(*) between 2 and {cap}
-        ),
-        proposing as (select block.* from block join sized using (block, value))
-        select distinct l.node_id as l, r.node_id as r
-        from proposing as l
-        join proposing as r
-            on l.block = r.block and l.value = r.value and l.node_id < r.node_id
-        """
-    )
-    return duck.execute("select count(*) from candidate").fetchall()[0][0]
+    import numpy
+
+    count = int(label.max(initial=-1)) + 1
+    found = [numpy.empty(0, dtype="int64")]
+    for name in blocks:
+        rid, parts = _rows(fields, BLOCKS[name])
+        if len(rid) > 1:
+            found.append(_pairs_of_block(mix(*parts), label[rid], count, cap))
+    # numpy.unique hashes, which takes ten times as long
+    both = numpy.concatenate(found)
+    both.sort()
+    both = both[starts(both)]
+    return (both // count).astype("int32"), (both % count).astype("int32")
+
+
+def _pairs_of_block(
+    hashes: numpy.ndarray, node: numpy.ndarray, count: int, cap: int
+) -> numpy.ndarray:
+    """lower * count + higher of every pair of distinct nodes under one hash."""
+    import numpy
+
+    together, bits = packed(hashes, node, count)
+    together = together[starts(together)]
+    value = together >> numpy.uint64(bits)
+    start = starts(value)
+    size = numpy.diff(numpy.append(start, len(value)))
+    proposing = (size > 1) & (size <= cap)
+    start, size = start[proposing], size[proposing]
+    node = (together & numpy.uint64((1 << bits) - 1)).astype("int64")
+    found = [numpy.empty(0, dtype="int64")]
+    for n in numpy.unique(size):
+        # sorted within a block, so the first of two is the lower node
+        one, other = numpy.triu_indices(n, 1)
+        at = start[size == n][:, None]
+        found.append((node[at + one] * count + node[at + other]).ravel())
+    return numpy.concatenate(found)
+
+
+def _rows(fields: Fields, parts: tuple[str, ...]) -> tuple[numpy.ndarray, list[numpy.ndarray]]:
+    """(rid, code of each part): one row per value a linkable record has for the parts."""
+    import numpy
+
+    codes = fields.codes
+    rid = numpy.arange(fields.count, dtype="int32")
+    several: dict[str, numpy.ndarray] = {}
+    if "form" in parts:
+        rid, several["form"] = _by_record(*_all_values(rid, codes["fn"], fields.forms))
+    if any(part.startswith("surname") for part in parts):
+        at, surname = _all_values(rid, codes["ln"][rid], fields.surnames)
+        several = {name: code[at] for name, code in several.items()}
+        rid, several["surname"] = rid[at], surname
+
+    columns = []
+    for part in parts:
+        name, _, length = part.partition(":")
+        if name == "day":
+            date = codes["dob"][rid]
+            column = numpy.where(date < 0, -1, date % 10000)
+        elif name == "zip":
+            column = fields.zips[codes["addr"][rid]]
+        elif name == "names":
+            fn, ln = codes["fn"][rid], codes["ln"][rid]
+            either = numpy.minimum(fn, ln)
+            columns.append(either)
+            column = numpy.where(either < 0, -1, numpy.maximum(fn, ln))
+        else:
+            column = several[name] if name in several else codes[name][rid]
+        columns.append(fields.prefix(column, int(length)) if length else column)
+    keep = fields.is_linkable[rid]
+    for column in columns:
+        keep &= column >= 0
+    return rid[keep], [column[keep] for column in columns]
+
+
+def _all_values(
+    rid: numpy.ndarray, own: numpy.ndarray, further: tuple[numpy.ndarray, numpy.ndarray]
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(position in rid, code): the own value of every row, then its record's further values.
+
+    rid: ascending, possibly repeated. further: (record, code), a record's own value may be
+    among them.
+    """
+    import numpy
+
+    record, code = further
+    begin = numpy.searchsorted(rid, record, "left")
+    times = numpy.searchsorted(rid, record, "right") - begin
+    again = numpy.repeat(begin, times) + _counting(times)
+    value = numpy.repeat(code, times)
+    new = value != own[again]
+    at = numpy.concatenate([numpy.arange(len(rid)), again[new]])
+    return at, numpy.concatenate([own, value[new]])
+
+
+def _by_record(rid: numpy.ndarray, code: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The rows in order of record and code."""
+    together = (rid.astype("int64") << 32) | (code.astype("int64") + 1)
+    together.sort()
+    return (together >> 32).astype("int32"), ((together & 0xFFFFFFFF) - 1).astype("int32")
+
+
+def _counting(times: numpy.ndarray) -> numpy.ndarray:
+    """0, 1, ... times[0] - 1, 0, 1, ... times[1] - 1, and so on."""
+    import numpy
+
+    total = int(times.sum())
+    start = numpy.cumsum(times) - times
+    return numpy.arange(total) - numpy.repeat(start, times)

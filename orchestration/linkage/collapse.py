@@ -9,20 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import overrides
+from orchestration.linkage.encoding import MISSING, mix, packed, starts
 
 if TYPE_CHECKING:
     import duckdb
     import numpy
 
-# name of the rule -> SQL of the key, null where a part is missing. `fn || ...` is null
-# when any part is. 22,000 persons hold about 0.0001 chance namesakes born on the same day per
-# person with the commonest names; a state of ten million about 0.06, which is why the guard
-# below also asks that nothing else known about the group disagrees.
+    from orchestration.linkage.encoding import Fields
+
+# name of the rule -> the fields whose codes make the key; no record that lacks one of them has
+# the key. 22,000 persons hold about 0.0001 chance namesakes born on the same day per person
+# with the commonest names; a state of ten million about 0.06, which is why the guard below also
+# asks that nothing else known about the group disagrees.
 SAFE_KEYS = {
-    "ssn+first+last": "ssn || '|' || fn || '|' || ln",
-    "ssn+first+birth date": "ssn || '|' || fn || '|' || dob",
-    "first+last+birth date": "fn || '|' || ln || '|' || dob",
-    "first+birth date+address": "fn || '|' || dob || '|' || addr",
+    "ssn+first+last": ("ssn", "fn", "ln"),
+    "ssn+first+birth date": ("ssn", "fn", "dob"),
+    "first+last+birth date": ("fn", "ln", "dob"),
+    "first+birth date+address": ("fn", "dob", "addr"),
 }
 SAME_KEY = "same source key"
 DECIDED = "steward's decision"
@@ -31,19 +34,10 @@ DECIDED = "steward's decision"
 # key is still one person. Every other source may hand a used key to somebody else.
 FINGERPRINTED = ("jail",)
 
-# A group disagrees when it holds two generations (Jr and Sr), two sexes, two social security
-# numbers, two middle initials, or birth dates that differ in two of year, month and day.
-# min and max rather than count(distinct): a tenth of the time and a hundredth of the memory.
-AGREES = """
-    coalesce(min(generation) = max(generation), true)
-    and coalesce(min(sex) = max(sex), true)
-    and coalesce(min(ssn) = max(ssn), true)
-    and coalesce(min(ssn4) = max(ssn4), true)
-    and coalesce(min(mi) = max(mi), true)
-    and coalesce(min(left(dob, 4)) <> max(left(dob, 4)), false)::integer
-        + coalesce(min(substr(dob, 5, 2)) <> max(substr(dob, 5, 2)), false)::integer
-        + coalesce(min(right(dob, 2)) <> max(right(dob, 2)), false)::integer <= 1
-"""
+# A group disagrees when it holds two values of one of these (Jr and Sr, two sexes, two numbers,
+# two middle initials), or birth dates that differ in two of year, month and day.
+ONE_VALUE = ("generation", "sex", "ssn", "ssn4", "mi")
+DATE_PARTS_APART = 1
 
 # A source key used for two persons: given names unlike, and birth dates or sexes unlike.
 # Variants are compared pairwise, so keys with more variants than this are compared only
@@ -51,48 +45,25 @@ AGREES = """
 MAX_VARIANTS = 40
 
 
-def nodes(duck: duckdb.DuckDBPyConnection) -> tuple[numpy.ndarray, numpy.ndarray]:
+def nodes(duck: duckdb.DuckDBPyConnection, fields: Fields) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Collapse table `record`, obeying table `decided`; returns per rid (node, rule).
 
     Nodes are numbered in the order of their first record. rule is an index into `rules()`,
-    -1 where a record collapsed with nothing.
+    -1 where a record collapsed with nothing. Makes table `component_of` (rid, node).
     """
     import numpy
 
-    count = duck.execute("select count(*) from record").fetchall()[0][0]
-    by_key = _same_key_edges(duck)
-    decided = overrides.must_link(duck)
-    safe = [
-        duck.execute(
-            f"""
-            with keyed as (
-                select rid, {key} as safe_key, generation, sex, ssn, ssn4, mi, dob
-                from record where is_linkable
-            ),
-            alike as (
-                select safe_key, min(rid) as head
-                from keyed where safe_key is not null
-                group by safe_key having count(*) > 1 and {AGREES}
-            )
-            select head, rid from keyed join alike using (safe_key)
-            where rid <> head order by head, rid
-            """
-        ).fetchnumpy()
-        for key in SAFE_KEYS.values()
+    count = fields.count
+    edges = [
+        _same_key_edges(duck),
+        overrides.must_link(duck),
+        *(_alike(fields, key) for key in SAFE_KEYS.values()),
     ]
-    edges = [by_key, decided, *((e["head"], e["rid"]) for e in safe)]
     label = _joined(edges, count)
 
     # Two safe keys can chain two persons together. A component whose members disagree falls
     # back to its source keys and is left to the comparison of pairs.
-    _register(duck, "component_of", rid=numpy.arange(count, dtype="int32"), node=label)
-    doubtful = duck.execute(
-        f"""
-        select node from record join component_of using (rid)
-        where is_linkable group by node having not ({AGREES}) order by node
-        """
-    ).fetchnumpy()["node"]
-    doubtful = numpy.concatenate([doubtful, overrides.kept_apart(duck, label)])
+    doubtful = numpy.concatenate([_disagreeing(fields, label), overrides.kept_apart(duck, label)])
     if len(doubtful):
         keep = ~numpy.isin(label, doubtful)
         edges[2:] = [(left[keep[left]], right[keep[left]]) for left, right in edges[2:]]
@@ -104,8 +75,70 @@ def nodes(duck: duckdb.DuckDBPyConnection) -> tuple[numpy.ndarray, numpy.ndarray
     for number in (0, *range(len(edges) - 1, 0, -1)):
         for side in edges[number]:
             rule[side] = number
-    _register(duck, "component_of", rid=numpy.arange(count, dtype="int32"), node=label)
+    register(duck, "component_of", rid=numpy.arange(count, dtype="int32"), node=label)
     return label, rule
+
+
+def _alike(fields: Fields, key: tuple[str, ...]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Pairs (first record, other record) of every group that shares `key` and agrees."""
+    import numpy
+
+    has_key = fields.is_linkable.copy()
+    for name in key:
+        has_key &= fields.codes[name] >= 0
+    rid = numpy.flatnonzero(has_key)
+    hashes = mix(*(fields.codes[name][rid] for name in key))
+    together, bits = packed(hashes, rid, fields.count)
+    rid = (together & numpy.uint64((1 << bits) - 1)).astype("int32")
+    # the codes and not the shortened hash say what is one group
+    same = numpy.ones(max(0, len(rid) - 1), dtype=bool)
+    for name in key:
+        code = fields.codes[name][rid]
+        same &= code[1:] == code[:-1]
+    in_group = numpy.concatenate([[False], same]) | numpy.concatenate([same, [False]])
+    rid = rid[in_group]
+    start = numpy.flatnonzero(~numpy.concatenate([[False], same])[in_group])
+    if not len(start):
+        return rid, rid
+    size = numpy.diff(numpy.append(start, len(rid)))
+    agrees = numpy.repeat(~_disagree(fields, rid, start), size)
+    head = numpy.repeat(rid[start], size)
+    edge = agrees & (head != rid)
+    return head[edge], rid[edge]
+
+
+def _disagreeing(fields: Fields, label: numpy.ndarray) -> numpy.ndarray:
+    """Labels whose linkable records disagree."""
+    import numpy
+
+    rid = numpy.flatnonzero(fields.is_linkable & (numpy.bincount(label)[label] > 1))
+    if not len(rid):
+        return rid
+    rid = rid[numpy.argsort(label[rid], kind="stable")]
+    of = label[rid]
+    start = starts(of)
+    return of[start][_disagree(fields, rid, start)]
+
+
+def _disagree(fields: Fields, rid: numpy.ndarray, start: numpy.ndarray) -> numpy.ndarray:
+    """Per group of records (rid from each `start` to the next): does what is known disagree?"""
+    import numpy
+
+    def differ(values: numpy.ndarray) -> numpy.ndarray:
+        known = numpy.where(values < 0, numpy.iinfo("int32").max, values)
+        highest = numpy.maximum.reduceat(values, start)
+        return (highest >= 0) & (numpy.minimum.reduceat(known, start) != highest)
+
+    wrong = numpy.zeros(len(start), dtype=bool)
+    for name in ONE_VALUE:
+        wrong |= differ(fields.codes[name][rid])
+    date = fields.codes["dob"][rid]
+    missing = date < 0
+    apart = sum(
+        differ(numpy.where(missing, MISSING, part)).astype("int8")
+        for part in (date // 10000, date // 100 % 100, date % 100)
+    )
+    return wrong | (apart > DATE_PARTS_APART)
 
 
 def rules() -> tuple[str, ...]:
@@ -117,14 +150,24 @@ def _same_key_edges(
     duck: duckdb.DuckDBPyConnection,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Pairs of variants of one source key, save those of keys used for two persons."""
+    duck.execute(
+        """
+        create or replace temp table repeated as
+        with hashed as (select rid, hash(source_system, source_person_key) as key from record),
+        used as (select key from hashed group by key having count(*) > 1)
+        select rid from hashed semi join used using (key)
+        """
+    )
     found = duck.execute(
         f"""
         with variant as (
             select
-                rid, source_system, fn, fn_forms, sex, dob,
+                rid, source_system, fn, sex,
+                coalesce(fn_forms, [fn]) as forms,
+                cast(dob as varchar) as dob,
                 min(rid) over of_key as head,
                 count(*) over of_key as variants
-            from record
+            from record semi join repeated using (rid)
             window of_key as (partition by source_system, source_person_key)
         ),
         pair as (
@@ -140,7 +183,7 @@ def _same_key_edges(
                 l.head as head, l.rid as left_rid, r.rid as right_rid,
                 coalesce(
                     jaro_winkler_similarity(l.fn, r.fn) < 0.8
-                    and not list_has_any(l.fn_forms, r.fn_forms),
+                    and not list_has_any(l.forms, r.forms),
                     false
                 ) as other_name,
                 l.source_system not in {_sql_list(FINGERPRINTED)}
@@ -179,7 +222,7 @@ def _joined(edges: list[tuple[numpy.ndarray, numpy.ndarray]], count: int) -> num
     )
 
 
-def _register(duck: duckdb.DuckDBPyConnection, name: str, **columns: numpy.ndarray) -> None:
+def register(duck: duckdb.DuckDBPyConnection, name: str, **columns: numpy.ndarray) -> None:
     """Make a DuckDB table of numpy columns. A table, not a view: plans over views flip."""
     import pyarrow
 

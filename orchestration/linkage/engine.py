@@ -14,11 +14,15 @@ from orchestration.linkage import (
     candidates,
     clusters,
     collapse,
-    model,
+    comparisons,
+    encoding,
     namesakes,
     nodes,
     overrides,
+    profiles,
     records,
+    rescoring,
+    weights,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +32,10 @@ if TYPE_CHECKING:
     import numpy
     import pyarrow
 
+    from orchestration.linkage import model
+
 # Bumped by hand when the same records and model would cluster differently.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class Clusters:
 
     pairs: pairs of nodes compared; cut: components cut for their size; namesakes: clusters
     joined by namesakes.merge; vetoed: pairs per veto
-    that outscored the edge threshold. Table `scored` (model.score_pairs)
-    stays in DuckDB.
+    that outscored the edge threshold. Tables `scored` (weights.score_pairs) and `node` (nodes
+    that were compared) stay in DuckDB.
     """
 
     node: numpy.ndarray
@@ -67,9 +73,9 @@ def link_records(
     """
     duck = memory(threads)
     try:
-        records.prepare(duck, table)
+        records.prepare(duck, table, fingerprints=False)
         overrides.prepare(duck, overrides.none())
-        return run(duck, with_model, say or (lambda text: None))
+        return run(duck, with_model, say or (lambda text: None), explained=False)
     finally:
         duck.close()
 
@@ -88,18 +94,26 @@ def run(
     say: Callable[[str], None],
     *,
     features: bool = False,
+    explained: bool = True,
 ) -> Clusters:
     """Cluster the records of table `record`, obeying table `decided`.
 
-    features: keep in table `scored` what rescoring learns from."""
-    limits = with_model.thresholds
-    node, rule = collapse.nodes(duck)
-    nodes.build(duck, with_model.frequencies)
-    count = int(node.max(initial=-1)) + 1
-    pairs = candidates.pairs(duck, limits["block_cap"])
-    say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {pairs:,} pairs")
+    features: keep in table `scored` what rescoring learns from. explained: give it the evidence
+    of its pairs (weights.explain)."""
+    import numpy
 
-    model.score_pairs(duck, with_model, "candidate", "scored", features=features)
+    limits = with_model.thresholds
+    profile = with_model.profile
+    fields = encoding.encode(duck)
+    node, rule = collapse.nodes(duck, fields)
+    count = int(node.max(initial=-1)) + 1
+    left, right = candidates.pairs(fields, node, limits["block_cap"], profile.blocks)
+    say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {len(left):,} pairs")
+
+    collapse.register(duck, "candidate", l=left, r=right)
+    compared = numpy.unique(numpy.concatenate([left, right]))
+    nodes.build(duck, fields, node, compared, with_model.frequencies)
+    weights.score_pairs(duck, with_model, "candidate", "scored", features=features)
     overrides.veto(duck)
     left, right, weight, vetoed = _scored(duck)
     component, cut = clusters.capped_components(
@@ -113,7 +127,7 @@ def run(
 
     # Average-linkage needs every pair inside a component, not only those that share a block.
     if _unscored_inside(duck, component):
-        model.score_pairs(duck, with_model, "unscored", "scored_later", features=features)
+        weights.score_pairs(duck, with_model, "unscored", "scored_later", features=features)
         duck.execute("insert into scored select * from scored_later")
         overrides.veto(duck)
         left, right, weight, vetoed = _scored(duck)
@@ -128,11 +142,15 @@ def run(
         unscored=with_model.prior,
     )
     # The same name is likelier to be another person's in a larger population.
-    growth = max(0.0, log2(max(1, len(node)) / with_model.card["records"]))
-    label, joined = namesakes.merge(duck, label, least_weight=limits["namesake"] + growth)
-    # labels of average_linkage are nodes, so they name the components they lie in
-    ties = component[joined.astype("int64")]
-    component = clusters.components(ties[:, 0], ties[:, 1], count)[component]
+    joined = numpy.empty((0, 2), dtype="int64")
+    if profile.namesakes:
+        growth = max(0.0, log2(max(1, len(node)) / with_model.card["records"]))
+        label, joined = namesakes.merge(duck, label, least_weight=limits["namesake"] + growth)
+        # labels of average_linkage are nodes, so they name the components they lie in
+        ties = component[joined.astype("int64")]
+        component = clusters.components(ties[:, 0], ties[:, 1], count)[component]
+    if explained:
+        weights.explain(duck, with_model, component)
     stopped = duck.execute(
         "select veto, count(*) from scored where veto is not null and match_weight >= ?"
         " group by veto order by veto",
@@ -147,6 +165,32 @@ def run(
         cut=cut,
         namesakes=len(joined),
         vetoed=dict(stopped),
+    )
+
+
+def rules() -> tuple:
+    """Every rule a run follows besides the model; under others the same records may cluster
+    differently."""
+    return (
+        ENGINE_VERSION,
+        collapse.SAFE_KEYS,
+        collapse.ONE_VALUE,
+        collapse.DATE_PARTS_APART,
+        collapse.FINGERPRINTED,
+        collapse.MAX_VARIANTS,
+        candidates.BLOCKS,
+        nodes.MAX_LIST,
+        comparisons.FACTS,
+        comparisons.VETOES,
+        comparisons.DOUBTS,
+        comparisons.MOST_DOUBTFUL,
+        comparisons.NAMESAKE,
+        [(p.name, p.vetoes, p.doubts, p.namesakes, p.blocks) for p in profiles.PROFILES.values()],
+        rescoring.CLIPPED,
+        records.NOT_A_FIRST_NAME,
+        records.NOT_A_LAST_NAME,
+        records.PARTICLES,
+        records.MAX_NAMES_PER_SSN,
     )
 
 

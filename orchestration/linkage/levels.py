@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from orchestration.linkage import engine, nodes, records
+from orchestration.linkage import collapse, encoding, engine, nodes, records
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,6 +26,7 @@ def of_pairs(
     the last run is left out."""
     if not pairs:
         return {}
+    import numpy
     import pyarrow
 
     wanted = sorted({node for pair in pairs for node in pair})
@@ -50,17 +51,9 @@ def of_pairs(
     duck = engine.memory()
     try:
         records.prepare(duck, table)
-        duck.register(
-            "_incoming",
-            pyarrow.table(
-                {
-                    "rid": table["rid"],
-                    "node": pyarrow.array([position[node] for node in present], pyarrow.int32()),
-                }
-            ),
-        )
-        duck.execute("create or replace table component_of as select * from _incoming")
-        nodes.build(duck, model.frequencies)
+        of = numpy.array([position[node] for node in present], dtype="int32")
+        collapse.register(duck, "component_of", rid=table["rid"].to_numpy(), node=of)
+        nodes.build(duck, encoding.encode(duck), of, numpy.unique(of), model.frequencies)
         known = [pair for pair in pairs if whole.issuperset(pair)]
         duck.register(
             "asked",

@@ -14,19 +14,14 @@ from typing import TYPE_CHECKING
 from orchestration import warehouse
 from orchestration.errors import UnusableEnvironment
 from orchestration.linkage import (
-    candidates,
     changes,
-    collapse,
-    comparisons,
     encoded_records,
     engine,
     identifiers,
     model,
-    nodes,
     outcome,
     overrides,
     records,
-    rescoring,
     review,
     schema,
     store,
@@ -245,31 +240,7 @@ def _config_hash(model_path: Path) -> str:
     """Changes with the model or with any rule; a run under another one is a full run."""
     digest = sha256(model_path.read_bytes())
     digest.update((Path(__file__).parent / "nicknames.csv").read_bytes())
-    digest.update(
-        repr(
-            (
-                engine.ENGINE_VERSION,
-                schema.VERSION,
-                collapse.SAFE_KEYS,
-                collapse.AGREES,
-                collapse.FINGERPRINTED,
-                collapse.MAX_VARIANTS,
-                candidates.BLOCKS,
-                nodes.MAX_LIST,
-                comparisons.VETOES,
-                comparisons.DOUBTS,
-                comparisons.MOST_DOUBTFUL,
-                comparisons.NAMESAKE,
-                rescoring.EXTRA,
-                rescoring.CLIPPED,
-                records.NOT_A_FIRST_NAME,
-                records.NOT_A_LAST_NAME,
-                records.PARTICLES,
-                records.MAX_NAMES_PER_SSN,
-                encoded_records.rules(),
-            )
-        ).encode()
-    )
+    digest.update(repr((schema.VERSION, engine.rules(), encoded_records.rules())).encode())
     return digest.hexdigest()
 
 

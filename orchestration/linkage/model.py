@@ -1,7 +1,7 @@
 """A linkage model: Splink's weights, name frequencies and thresholds in one frozen JSON file.
 
-Add here: what a model file holds, how it is trained, how it scores pairs. Keep out: levels
-(comparisons.py) and anything that reads a truth.
+Add here: what a model file holds, its thresholds. Keep out: levels (comparisons.py), how
+pairs are weighed (weights.py) and anything that reads a truth.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orchestration.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import duckdb
+    from orchestration.linkage.profiles import Profile
 
 FOLDER = Path(__file__).parent / "models"
 DEFAULT = FOLDER / "county-1.json"
@@ -31,7 +31,8 @@ MIN_NAME_COUNT = 20
 class Model:
     """name: the model version stored with every link; thresholds: see THRESHOLDS;
     frequencies: shares of names, by column; card: how it came about; splink: Splink settings;
-    rescoring: what labels added (rescoring.fit), None for a model trained without."""
+    rescoring: what labels added (rescoring.fit), None for a model trained without; population:
+    name of the profile (profiles.py) the model is for."""
 
     name: str
     card: dict
@@ -39,6 +40,13 @@ class Model:
     frequencies: dict
     splink: dict
     rescoring: dict | None = None
+    population: str = "households"
+
+    @property
+    def profile(self) -> Profile:
+        from orchestration.linkage import profiles
+
+        return profiles.named(self.population)
 
     @property
     def prior(self) -> float:
@@ -91,6 +99,7 @@ def load(path: Path | None = None) -> Model:
         frequencies=content["name_frequencies"],
         splink=content["splink"],
         rescoring=content.get("rescoring"),
+        population=content["population"],
     )
 
 
@@ -100,6 +109,7 @@ def save(model: Model, path: Path) -> None:
     content = {
         "name": model.name,
         "comparisons_version": COMPARISONS_VERSION,
+        "population": model.population,
         "card": model.card,
         "thresholds": model.thresholds,
         "name_frequencies": model.frequencies,
@@ -108,168 +118,6 @@ def save(model: Model, path: Path) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1, sort_keys=False) + "\n", encoding="utf-8")
-
-
-def score_pairs(
-    duck: duckdb.DuckDBPyConnection,
-    model: Model,
-    pairs: str,
-    scored: str,
-    *,
-    features: bool = False,
-) -> None:
-    """Make table `scored` (l, r, match_weight, veto, doubt, weight, namesake, evidence).
-
-    pairs: a table (l, r) of node ids. match_weight: Splink's, log2 odds, rescored where labels
-    trained the model. veto, doubt: the first that holds (comparisons.py). weight: match_weight
-    as clustering uses it, held down by a doubt. evidence: what each comparison adds, name
-    frequency included. features: also columns `feature` and `fellegi_sunter` for rescoring.fit.
-    """
-    import splink
-
-    from orchestration.linkage import rescoring
-    from orchestration.linkage.comparisons import DOUBTS, MOST_DOUBTFUL, NAMESAKE, VETOES
-
-    names = [c["output_column_name"] for c in model.splink["comparisons"]]
-    with_levels = features or model.rescoring is not None
-    with quiet():
-        database = splink.DuckDBAPI(connection=duck)
-        linker = splink.Linker(
-            database.register("node", table_name=f"node_for_{scored}"),
-            # levels come only with the compared columns, which cost time
-            {**model.splink, "retain_matching_columns": with_levels},
-            validate_settings=False,
-        )
-        duck.execute(
-            f"create or replace table blocked_{scored} as"
-            f" select '0' as match_key, l as join_key_l, r as join_key_r from {pairs}"
-        )
-        linker.table_management.register_blocked_pairs_for_predict(
-            database.register(f"blocked_{scored}", table_name=f"blocked_for_{scored}")
-        )
-        predicted = linker.inference.predict(warning_mode="never").physical_name
-    terms = {}
-    columns = {row[0] for row in duck.execute(f"describe {predicted}").fetchall()}
-    for name in names:
-        terms[name] = " + ".join(
-            f"coalesce({c}, 0)"
-            for c in (
-                f"mw_{name}",
-                *(column for column in sorted(columns) if column.startswith(f"mw_tf_adj_{name}")),
-            )
-            if c in columns
-        )
-    fields = sorted(
-        {
-            "addr_all", "births", "deaths", "dob", "dob_all", "fn", "fn_all", "fn_forms",
-            "generation", "ln", "ln_all", "mi", "mn", "parent_of", "plurality_all", "sex", "ssn",
-            "ssn4", "ssn4_all", "ssn_all", "tf_fn", "tf_ln", "ym", "yr",
-        }
-    )  # fmt: skip
-    both = ", ".join(f"l.{f} as {f}_l, r.{f} as {f}_r" for f in fields)
-    learned = model.rescoring["learned"] if model.rescoring else ()
-    veto = " ".join(
-        f"when {sql} then '{name}'" for name, sql in VETOES.items() if name not in learned
-    )
-    doubt = " ".join(f"when {sql} then '{name}'" for name, sql in DOUBTS.items())
-    told = ""
-    levels = ""
-    if with_levels:
-        soft = {name: VETOES[name] for name in rescoring.LEARNABLE} | DOUBTS
-        parts = {
-            **{name: f"gamma_{name}" for name in names},
-            **rescoring.EXTRA,
-            **{rescoring.flag(name): f"coalesce({sql}, false)::integer"
-               for name, sql in soft.items()},
-        }  # fmt: skip
-        told = ", {" + ", ".join(f"'{name}': {sql}" for name, sql in parts.items()) + "} as feature"
-        told += ", match_weight as fellegi_sunter"
-        levels = ", ".join(f"p.gamma_{name}" for name in names) + ","
-    evidence = ", ".join(f"'{name}': round({term}, 2)" for name, term in terms.items())
-    duck.execute(
-        f"""
-        create or replace table {scored} as
-        with seen as (
-            select
-                p.node_id_l as l, p.node_id_r as r, p.match_weight,
-                {{{evidence}}} as evidence, {levels} {both}
-            from {predicted} as p
-            join node as l on l.node_id = p.node_id_l
-            join node as r on r.node_id = p.node_id_r
-        )
-        select
-            l, r, match_weight, case {veto} end as veto, case {doubt} end as doubt,
-            case when doubt is null then match_weight
-                else least(match_weight, {MOST_DOUBTFUL}) end as weight,
-            veto is null and {NAMESAKE} as namesake, evidence{told}
-        from seen
-        """
-    )
-    duck.execute(f"drop table {predicted}")
-    if model.rescoring:
-        _rescore(duck, model.rescoring, scored, keep_features=features)
-
-
-def _rescore(
-    duck: duckdb.DuckDBPyConnection, fitted: dict, scored: str, *, keep_features: bool
-) -> None:
-    """Put the rescored weight and its evidence in place of Fellegi-Sunter's.
-
-    The evidence of a comparison is its Fellegi-Sunter weight, scaled, plus what labels added
-    for its level; an interaction or a flag stands under its own name. Doubts are features
-    then, and hold nothing down a second time.
-    """
-    import json
-
-    import numpy
-    import pyarrow
-
-    from orchestration.linkage import rescoring
-
-    rows = duck.execute(
-        f"select l, r, to_json(evidence)::varchar as evidence from {scored} order by l, r"
-    ).fetchnumpy()
-    features = rescoring.columns(duck, scored)
-    raw = features["match_weight"]
-    clipped = numpy.clip(raw, *rescoring.CLIPPED)
-    added = rescoring.apply(fitted, features)
-    weight = fitted["base"] + fitted["scale"] * clipped + sum(added.values())
-    # a sum that went beyond the bounds counts as the bound: each part shrinks alike
-    shrunk = fitted["scale"] * numpy.where(raw == 0, 1.0, clipped / numpy.where(raw == 0, 1, raw))
-    prior = fitted["prior"]
-    told = []
-    for number, text in enumerate(rows["evidence"]):
-        shares = json.loads(text)
-        parts = {name: value * shrunk[number] for name, value in shares.items()}
-        # the part of a bounded sum that the prior does not account for
-        rest = (shrunk[number] - fitted["scale"]) * prior
-        if abs(rest) >= 0.01:
-            parts["bounds"] = rest
-        for name, values in added.items():
-            if values[number]:
-                parts[name] = parts.get(name, 0.0) + values[number]
-        told.append(json.dumps({name: round(float(v), 2) for name, v in parts.items()}))
-    duck.register(
-        "_incoming",
-        pyarrow.table(
-            {
-                "l": rows["l"],
-                "r": rows["r"],
-                "rescored": weight,
-                "told": pyarrow.array(told, pyarrow.string()),
-            }
-        ),
-    )
-    dropped = "" if keep_features else "feature, fellegi_sunter, "
-    duck.execute(
-        f"""
-        create or replace table {scored} as
-        select * exclude ({dropped}rescored, told)
-            replace (rescored as match_weight, rescored as weight, told::json as evidence)
-        from {scored} join _incoming using (l, r)
-        """
-    )
-    duck.unregister("_incoming")
 
 
 @contextmanager

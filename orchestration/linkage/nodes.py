@@ -1,4 +1,4 @@
-"""One row per node: the consensus of its records, ready for Splink.
+"""One row per node: the consensus of its records, ready to be compared.
 
 A node's single values are the commonest among its records (a typing error is voted out);
 its lists keep every value, so that a maiden name or a former address still agrees.
@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestration.linkage.encoding import DIGITS, NUMBERS, starts
+
 if TYPE_CHECKING:
     import duckdb
+    import numpy
+    import pyarrow
+
+    from orchestration.linkage.encoding import Fields
 
 # Ties go to the greatest value: mode() would pick by thread, and ids would not repeat.
-_SINGLE = ("fn", "mn", "mi", "ln", "dob", "ym", "yr", "ssn", "ssn4", "sex", "generation")
-_LISTS = {
-    "fn_all": "fn",
-    "dob_all": "dob",
-    "ssn_all": "ssn",
-    "ssn4_all": "ssn4",
-    "addr_all": "addr",
-    "plurality_all": "plurality_order",
-}
-_LISTS_OF_LISTS = {"fn_forms": "fn_forms", "ln_all": "surnames"}
-_SPECIAL = {
-    # a birth or death certificate is one person's, once; so is a place on one birth record
+_SINGLE = ("fn", "mn", "ln", "sex", "addr", "dob", "ym", "yr", "ssn", "ssn4", "mi", "generation")
+# Fields of which a node keeps every value, as <field>_all; null where it has one or none.
+_SEVERAL = ("fn", "addr", "dob", "ssn", "ssn4")
+# Certificates: a birth or death certificate is one person's, once; so is a place on one birth
+# record.
+_CERTIFICATES = {
     "births": "case when source_system = 'vital_child' then source_person_key end",
     "deaths": "case when source_system = 'vital_death' then source_person_key end",
     "parent_of": "case when source_system in ('vital_mother', 'vital_father')"
@@ -34,81 +34,165 @@ _SPECIAL = {
 MAX_LIST = 60
 
 
-def build(duck: duckdb.DuckDBPyConnection, frequencies: dict[str, dict]) -> None:
-    """Make table `node` from `record` and `component_of`, with the model's name frequencies.
+def build(
+    duck: duckdb.DuckDBPyConnection,
+    fields: Fields,
+    label: numpy.ndarray,
+    wanted: numpy.ndarray,
+    frequencies: dict[str, dict],
+) -> None:
+    """Make table `node`, one row per node in `wanted` (ascending node numbers).
 
-    frequencies: {"fn": {"floor": share, "shares": {name: share}}, "ln": ...}. Frozen with
-    the model, so that a record added today moves no weight of yesterday's pairs.
+    label: node per record, as in table `component_of`. frequencies: {"fn": {"floor": share,
+    "shares": {name: share}}, "ln": ...}. Frozen with the model, so that a record added today
+    moves no weight of yesterday's pairs. Also makes the view `member`: every record with its
+    node.
     """
+    import numpy
     import pyarrow
 
-    for column in ("fn", "ln"):
-        shares = frequencies[column]["shares"]
-        duck.register(
-            "_shares",
-            pyarrow.table(
-                {
-                    "name": pyarrow.array(list(shares), pyarrow.string()),
-                    "share": pyarrow.array(list(shares.values()), pyarrow.float64()),
-                }
-            ),
-        )
-        duck.execute(f"create or replace table share_{column} as select * from _shares")
-        duck.unregister("_shares")
-
-    cells = " union all ".join(
-        f"select node, '{field}' as field, cast({field} as varchar) as value, count(*) as times"
-        f" from member where {field} is not null group by all"
-        for field in _SINGLE
-    )
-    single = ",\n".join(
-        f"max(best.value) filter (where field = '{field}') as {field}" for field in _SINGLE
-    )
-    lists = ",\n".join(
-        f"list_sort(list_distinct(list({column}) filter ({column} is not null)))[:{MAX_LIST}]"
-        f" as {name}"
-        for name, column in {**_LISTS, **_SPECIAL}.items()
-    )
-    nested = ",\n".join(
-        f"list_sort(list_distinct(flatten(list({column}) filter ({column} is not null))))"
-        f"[:{MAX_LIST}] as {name}"
-        for name, column in _LISTS_OF_LISTS.items()
-    )
-    empty = [*_LISTS, *_LISTS_OF_LISTS, *_SPECIAL]
     duck.execute(
-        "create or replace table member as"
+        "create or replace view member as"
         " select record.*, component_of.node from record join component_of using (rid)"
+    )
+    count = len(wanted)
+    position = numpy.full(int(label.max(initial=-1)) + 1, -1, dtype="int32")
+    position[wanted] = numpy.arange(count, dtype="int32")
+    of_record = position[label]
+    rid = numpy.flatnonzero(of_record >= 0)
+    at = of_record[rid]
+    first = numpy.full(count, fields.count, dtype="int32")
+    numpy.minimum.at(first, at, rid.astype("int32"))
+    linkable = numpy.zeros(count, dtype=bool)
+    linkable[at[fields.is_linkable[rid]]] = True
+    columns: dict[str, object] = {
+        "node_id": wanted.astype("int32"), "first_rid": first, "is_linkable": linkable
+    }  # fmt: skip
+    for name in _SINGLE:
+        values = _values(at, fields.codes[name][rid])
+        chosen = _commonest(*values, count)
+        columns[name] = _written(fields, name, chosen)
+        if name in _SEVERAL:
+            columns[f"{name}_all"] = _lists(fields, name, *values[:2], count, least=2)
+        if name in frequencies:
+            columns[f"tf_{name}"] = _shares(fields.dictionary(name), frequencies[name], chosen)
+    births = _values(at, fields.codes["plurality_order"][rid])
+    columns["plurality_all"] = _lists(fields, "plurality_order", *births[:2], count)
+    record, form = fields.forms
+    kept = of_record[record] >= 0
+    forms = _values(of_record[record][kept], form[kept])
+    columns["fn_forms"] = _lists(fields, "fn", *forms[:2], count)
+    record, surname = fields.surnames
+    kept = of_record[record] >= 0
+    surnames = _values(
+        numpy.concatenate([at, of_record[record][kept]]),
+        numpy.concatenate([fields.codes["ln"][rid], surname[kept]]),
+    )
+    columns["ln_all"] = _lists(fields, "ln", *surnames[:2], count, least=2)
+
+    duck.register("_nodes", pyarrow.table(columns))
+    certificates = ", ".join(
+        f"list_sort(list_distinct(list({sql}) filter ({sql} is not null)))[:{MAX_LIST}] as {name}"
+        for name, sql in _CERTIFICATES.items()
+    )
+    held = ", ".join(
+        f"case when len({name}) > 0 then {name} end as {name}" for name in _CERTIFICATES
     )
     duck.execute(
         f"""
         create or replace table node as
-        with cell as ({cells}),
-        chosen as (
-            select node, field, max({{'times': times, 'value': value}}) as best
-            from cell group by node, field
-        ),
-        consensus as (select node, {single} from chosen group by node),
-        kept as (
-            select
-                node, min(rid) as first_rid, bool_or(is_linkable) as is_linkable,
-                {lists},
-                {nested}
-            from member group by node
+        with certified as (
+            select node as node_id, {certificates} from member
+            where source_system in ('vital_child', 'vital_death', 'vital_mother', 'vital_father')
+            group by node
         )
-        select
-            kept.node as node_id,
-            kept.first_rid,
-            kept.is_linkable,
-            consensus.* exclude (node),
-            {", ".join(f"case when len({name}) > 0 then {name} end as {name}" for name in empty)},
-            case when fn is not null
-                then coalesce(share_fn.share, {frequencies["fn"]["floor"]}) end as tf_fn,
-            case when ln is not null
-                then coalesce(share_ln.share, {frequencies["ln"]["floor"]}) end as tf_ln
-        from kept
-        left join consensus using (node)
-        left join share_fn on share_fn.name = consensus.fn
-        left join share_ln on share_ln.name = consensus.ln
-        order by node_id
+        select _nodes.*, {held} from _nodes left join certified using (node_id) order by node_id
         """
     )
+    duck.unregister("_nodes")
+
+
+def _values(
+    at: numpy.ndarray, code: numpy.ndarray
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """(node position, code, times) of every distinct known value, ordered by both."""
+    import numpy
+
+    known = code >= 0
+    together = (at[known].astype("int64") << 32) | code[known]
+    together.sort()
+    start = numpy.flatnonzero(
+        numpy.concatenate([[True], together[1:] != together[:-1]])[: len(together)]
+    )
+    times = numpy.diff(numpy.append(start, len(together)))
+    together = together[start]
+    return (together >> 32).astype("int32"), (together & 0xFFFFFFFF).astype("int32"), times
+
+
+def _commonest(
+    at: numpy.ndarray, code: numpy.ndarray, times: numpy.ndarray, count: int
+) -> numpy.ndarray:
+    """The code each node has most often, the greatest of several; -1 where it has none."""
+    import numpy
+
+    chosen = numpy.full(count, -1, dtype="int32")
+    if len(at):
+        start = starts(at)
+        best = numpy.maximum.reduceat((times.astype("int64") << 32) | code, start)
+        chosen[at[start]] = best & 0xFFFFFFFF
+    return chosen
+
+
+def _written(fields: Fields, name: str, code: numpy.ndarray) -> pyarrow.Array:
+    """Codes as text (a generation as a number), null where missing."""
+    import numpy
+    import pyarrow
+    import pyarrow.compute as compute
+
+    missing = code < 0
+    if name == "generation":
+        return pyarrow.array(code, mask=missing)
+    if name == "mi":
+        letter = pyarrow.array([chr(number) for number in range(128)])
+        return letter.take(pyarrow.array(code, mask=missing))
+    if name in NUMBERS:
+        text = compute.cast(pyarrow.array(code, mask=missing), pyarrow.string())
+        return compute.utf8_lpad(text, DIGITS[name], "0") if name in DIGITS else text
+    words = fields.dictionary(name)
+    if not len(words):
+        return pyarrow.nulls(len(code), pyarrow.string())
+    return words.take(pyarrow.array(numpy.where(missing, 0, code), mask=missing))
+
+
+def _lists(
+    fields: Fields,
+    name: str,
+    at: numpy.ndarray,
+    code: numpy.ndarray,
+    count: int,
+    *,
+    least: int = 1,
+) -> pyarrow.ListArray:
+    """Every node's values, sorted, at most MAX_LIST; null where it has fewer than `least`."""
+    import numpy
+    import pyarrow
+
+    size = numpy.bincount(at, minlength=count)
+    rank = numpy.arange(len(at)) - (numpy.cumsum(size) - size)[at]
+    kept = (size[at] >= least) & (rank < MAX_LIST)
+    size = numpy.where(size >= least, numpy.minimum(size, MAX_LIST), 0)
+    offsets = numpy.concatenate([[0], numpy.cumsum(size)]).astype("int32")
+    return pyarrow.ListArray.from_arrays(
+        pyarrow.array(offsets, mask=numpy.append(size == 0, False)),
+        _written(fields, name, code[kept]),
+    )
+
+
+def _shares(words: pyarrow.Array, frequency: dict, code: numpy.ndarray) -> pyarrow.Array:
+    """The share of persons who bear each name; null where the name is missing."""
+    import numpy
+    import pyarrow
+
+    known = frequency["shares"]
+    share = numpy.array([*(known.get(word, frequency["floor"]) for word in words.to_pylist()), 0.0])
+    return pyarrow.array(share[code], mask=code < 0)

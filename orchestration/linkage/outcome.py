@@ -209,7 +209,7 @@ def edges(
             scored.l as left_node,
             scored.r as right_node,
             round(match_weight, 3) as match_weight,
-            to_json(evidence)::varchar as evidence,
+            coalesce(evidence::varchar, '{{}}') as evidence,
             case
                 when veto is not null then 'vetoed'
                 when l.person_id = r.person_id then 'linked'

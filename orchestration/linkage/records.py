@@ -125,15 +125,38 @@ def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table
     return table.append_column("rid", pyarrow.array(numpy.arange(table.num_rows, dtype="int32")))
 
 
-def prepare(duck: duckdb.DuckDBPyConnection, table: pyarrow.Table) -> None:
+def prepare(
+    duck: duckdb.DuckDBPyConnection, table: pyarrow.Table, *, fingerprints: bool = True
+) -> None:
     """Make table `record` in DuckDB: one row per identity record, fields ready to compare.
 
     fn, ln: given name and surname in one piece; fn_forms: the formal names a given name may
-    stand for; surnames: ln, each part of it and the maiden name; dob: YYYYMMDD where the day
-    is known, ym: YYYYMM, yr: YYYY; generation: 1 for SR, 2 for JR or II, and so on.
+    stand for, null where it stands for itself alone; surnames: ln, each part of it and the
+    maiden name, null where that is ln alone; dob: YYYYMMDD where the day is known, ym: YYYYMM,
+    yr: YYYY, all integers; generation: 1 for SR, 2 for JR or II, and so on. fingerprints: add
+    row_hash, which a run with a memory of the last one compares.
     """
     duck.register("identity_record", table)
     duck.execute("create or replace table nickname as " + _nicknames_sql())
+    _clean_names(duck)
+    # of the few numbers that many records have, those of many names
+    duck.execute(
+        f"""
+        create or replace table placeholder as
+        with crowded as (
+            select ssn from identity_record where ssn is not null
+            group by ssn having count(*) > {MAX_NAMES_PER_SSN}
+        )
+        select ssn as shared from identity_record
+        semi join crowded using (ssn)
+        join given using (first_name)
+        group by ssn having count(distinct fn) > {MAX_NAMES_PER_SSN}
+        """
+    )
+    every_field = ", ".join(
+        f"coalesce(identity_record.{column}, '~')" for column in IDENTITY_COLUMNS
+    )
+    row_hash = f", md5(concat_ws('|', {every_field})) as row_hash"
     duck.execute(
         f"""
         create or replace table record as
@@ -144,70 +167,111 @@ def prepare(duck: duckdb.DuckDBPyConnection, table: pyarrow.Table) -> None:
                 source_system,
                 source_person_key,
                 cast(coalesce(last_load_id, '0') as integer) as last_load_id,
-                nullif(regexp_replace(first_name, '[^A-Z]', '', 'g'), '') as fn,
-                nullif(regexp_replace(middle_name, '[^A-Z]', '', 'g'), '') as mn,
-                nullif(regexp_replace(last_name, '[^A-Z]', '', 'g'), '') as ln,
-                nullif(regexp_replace(maiden_name, '[^A-Z]', '', 'g'), '') as maiden,
-                regexp_split_to_array(coalesce(last_name, ''), '[^A-Z]+')
-                || regexp_split_to_array(coalesce(maiden_name, ''), '[^A-Z]+') as surname_parts,
-                case replace(upper(suffix), '.', '')
+                given.fn,
+                given.forms as fn_forms,
+                middle.mn,
+                family.ln,
+                family.surnames,
+                case when suffix is not null then case replace(upper(suffix), '.', '')
                     when 'SR' then 1 when 'I' then 1
                     when 'JR' then 2 when 'II' then 2 when '2ND' then 2
                     when 'III' then 3 when '3RD' then 3
                     when 'IV' then 4 when '4TH' then 4 when 'V' then 5
-                end as generation,
-                case when birth_date_precision = 'day' then strftime(birth_date::date, '%Y%m%d')
-                end as dob,
-                case when birth_date_precision in ('day', 'month')
-                    then strftime(birth_date::date, '%Y%m') end as ym,
-                case when birth_date_precision is not null
-                    then strftime(birth_date::date, '%Y') end as yr,
+                end end as generation,
+                cast(replace(birth_date, '-', '') as integer) as born,
+                case when birth_date_precision = 'day' then born end as dob,
+                case when birth_date_precision in ('day', 'month') then born // 100 end as ym,
+                case when birth_date_precision is not null then born // 10000 end as yr,
                 ssn,
                 coalesce(ssn_last4, right(ssn, 4)) as ssn4,
                 sex,
                 address_key as addr,
                 plurality_order,
-                coalesce(is_linkable, 't') = 't' as is_linkable,
-                md5(concat_ws('|', {", ".join(f"coalesce({c}, '~')" for c in IDENTITY_COLUMNS)}))
-                    as row_hash
+                coalesce(identity_record.is_linkable, 't') = 't' as is_linkable
+                {row_hash if fingerprints else ""}
             from identity_record
+            left join given using (first_name)
+            left join middle using (middle_name)
+            left join family
+                on identity_record.last_name = family.last_name
+                and coalesce(identity_record.maiden_name, '') = family.maiden_name
         ),
-        placeholder as (
-            select ssn as shared
-            from (select distinct ssn, fn from cleaned where ssn is not null and fn is not null)
-            group by ssn having count(*) > {MAX_NAMES_PER_SSN}
-        ),
-        named as (
+        numbered as (
             select
                 * replace (
-                    case when fn not in {NOT_A_FIRST_NAME} and length(fn) > 1 then fn end as fn,
-                    case when ln in {NOT_A_LAST_NAME} then null else ln end as ln,
                     case when shared is null then ssn end as ssn,
-                    case when shared is null then ssn4 end as ssn4
+                    case when shared is null then ssn4 end as ssn4,
+                    is_linkable
+                    and (fn is not null or ln is not null)
+                    and (
+                        yr is not null or (shared is null and ssn4 is not null)
+                        or (fn is not null and ln is not null and addr is not null)
+                    ) as is_linkable
                 )
             from cleaned
             left join placeholder on shared = ssn
         )
-        select
-            named.* exclude (surname_parts, maiden, is_linkable, shared),
-            left(mn, 1) as mi,
-            coalesce(nickname.forms, case when fn is not null then [fn] end) as fn_forms,
-            case when ln is not null then list_sort(list_distinct(list_filter(
-                [ln, maiden] || surname_parts,
-                lambda part: part = ln or (length(part) >= 3 and part not in {PARTICLES})
-            ))) end as surnames,
-            is_linkable
-                and (fn is not null or ln is not null)
-                and (
-                    yr is not null or ssn is not null or ssn4 is not null
-                    or (fn is not null and ln is not null and addr is not null)
-                ) as is_linkable
-        from named
-        left join nickname on nickname.name = named.fn
-        order by rid
+        select * exclude (born, shared) from numbered
         """
     )
     duck.unregister("identity_record")
+
+
+def _clean_names(duck: duckdb.DuckDBPyConnection) -> None:
+    """Tables `given`, `middle`, `family`: each name as typed and what it is compared as. A name
+    is cleaned once, not once a record."""
+    duck.execute(
+        f"""
+        create or replace table given as
+        with typed as (
+            select distinct
+                first_name, nullif(regexp_replace(first_name, '[^A-Z]', '', 'g'), '') as cleaned
+            from identity_record where first_name is not null
+        ),
+        known as (
+            select
+                first_name,
+                case when cleaned not in {NOT_A_FIRST_NAME} and length(cleaned) > 1
+                    then cleaned end as fn
+            from typed
+        )
+        select first_name, fn, forms from known left join nickname on name = fn
+        """
+    )
+    duck.execute(
+        """
+        create or replace table middle as
+        select distinct
+            middle_name, nullif(regexp_replace(middle_name, '[^A-Z]', '', 'g'), '') as mn
+        from identity_record where middle_name is not null
+        """
+    )
+    duck.execute(
+        f"""
+        create or replace table family as
+        with typed as (
+            select distinct last_name, coalesce(maiden_name, '') as maiden_name
+            from identity_record where last_name is not null
+        ),
+        cleaned as (
+            select
+                *,
+                nullif(regexp_replace(last_name, '[^A-Z]', '', 'g'), '') as written,
+                case when written not in {NOT_A_LAST_NAME} then written end as ln,
+                list_sort(list_distinct(list_filter(
+                    [ln, regexp_replace(maiden_name, '[^A-Z]', '', 'g')]
+                    || regexp_split_to_array(last_name, '[^A-Z]+')
+                    || regexp_split_to_array(maiden_name, '[^A-Z]+'),
+                    lambda part: part = ln or (length(part) >= 3 and part not in {PARTICLES})
+                ))) as surnames
+            from typed
+        )
+        select
+            last_name, maiden_name, ln,
+            case when ln is not null and len(surnames) > 1 then surnames end as surnames
+        from cleaned
+        """
+    )
 
 
 def nicknames() -> dict[str, set[str]]:

@@ -13,8 +13,9 @@ from math import log
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import duckdb
     import numpy
+
+    from orchestration.linkage.profiles import Profile
 
 # Vetoes that labels may overrule: likelihoods, where the others are facts (one certificate is
 # one person's, once). A veto with fewer labelled pairs than this stays a veto.
@@ -24,15 +25,16 @@ LEAST_SUPPORT = 30
 # Fewer labelled pairs of either kind than this teach nothing.
 LEAST_LABELS = 50
 
-# name -> SQL of a small integer, over node columns with _l and _r.
-EXTRA = {
-    "first_name_rarity": "case when coalesce(list_has_any(fn_all_l, fn_all_r), false) then"
+# name -> SQL of a small integer, over node columns with _l and _r and facts in braces.
+_RARITY = {
+    "first_name_rarity": "case when {same_first} then"
     " least(5, greatest(1, floor(-log2(greatest(tf_fn_l, tf_fn_r)) / 2)::integer)) else 0 end",
-    "surname_rarity": "case when coalesce(list_has_any(ln_all_l, ln_all_r), false) then"
+    "surname_rarity": "case when {same_last} then"
     " least(6, greatest(1, floor(-log2(greatest(tf_ln_l, tf_ln_r)) / 2)::integer)) else 0 end",
-    "address": "case when addr_all_l is null or addr_all_r is null then 0"
-    " when list_has_any(addr_all_l, addr_all_r) then 1"
-    " when jaro_winkler_similarity(addr_all_l[1], addr_all_r[1]) >= 0.92 then 2 else 3 end",
+}
+_ADDRESS = {
+    "address": "case when addr_l is null or addr_r is null then 0 when {same_address} then 1"
+    " when jaro_winkler_similarity(addr_l, addr_r) >= 0.92 then 2 else 3 end",
 }
 
 # Comparisons whose evidence depends on each other, within a household or within a name.
@@ -58,19 +60,28 @@ def flag(veto_or_doubt: str) -> str:
     return f"is_{veto_or_doubt}"
 
 
-def columns(duck: duckdb.DuckDBPyConnection, scored: str) -> dict[str, numpy.ndarray]:
-    """The features of every row of table `scored`, by name, in its order of (l, r): codes of
-    0 and up; and `match_weight`."""
+def extra(profile: Profile) -> dict[str, str]:
+    """Features of a profile that are no comparison of its own."""
+    compared = {comparison["output_column_name"] for comparison in profile.comparisons}
+    return {**_RARITY, **(_ADDRESS if "address" not in compared else {})}
+
+
+def soft(profile: Profile) -> list[str]:
+    """Vetoes and doubts of a profile that labels may weigh."""
+    return [*(name for name in LEARNABLE if name in profile.vetoes), *profile.doubts]
+
+
+def features(found: dict[str, numpy.ndarray]) -> dict[str, numpy.ndarray]:
+    """The features among the columns of table `scored`: levels, extras and flags as codes of 0
+    and up; and `match_weight`, Fellegi-Sunter's."""
     import numpy
 
-    found = duck.execute(
-        f"select feature.*, fellegi_sunter as match_weight from {scored} order by l, r"
-    ).fetchnumpy()
-    return {
-        name: numpy.asarray(values, dtype="float64" if name == "match_weight" else "int64")
-        + (0 if name == "match_weight" else 1)
+    told = {
+        name.removeprefix("level_"): numpy.asarray(values, dtype="int64") + 1
         for name, values in found.items()
+        if name.startswith(("level_", "is_")) or name in (*_RARITY, *_ADDRESS)
     }
+    return {**told, "match_weight": numpy.asarray(found["fellegi_sunter"], dtype="float64")}
 
 
 def terms(names: list[str]) -> list[tuple[str, ...]]:
@@ -97,7 +108,9 @@ def fit(
     if min(label.sum(), (~label).sum()) < LEAST_LABELS:
         return None
     learned = [
-        name for name in LEARNABLE if (features[flag(name)][chosen] == 2).sum() >= LEAST_SUPPORT
+        name
+        for name in LEARNABLE
+        if flag(name) in features and (features[flag(name)][chosen] == 2).sum() >= LEAST_SUPPORT
     ]
     names = [
         name

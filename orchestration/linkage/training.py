@@ -5,6 +5,7 @@ Add here: a way to estimate. Keep out: a truth that also scores.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING
 from orchestration import warehouse
 from orchestration.errors import UsageError
 from orchestration.linkage import (
+    collapse,
     comparisons,
+    encoding,
     engine,
     model,
     nodes,
     overrides,
+    profiles,
     records,
     rescoring,
 )
@@ -100,21 +104,29 @@ def train(
     trained_on: str,
     seed: int,
     sample_pairs: float | None = None,
+    population: str = profiles.HOUSEHOLDS.name,
 ) -> model.Model:
     """Estimate a model from table `record`. sample_pairs: random pairs that tell u, SAMPLE_PAIRS
-    when not given."""
+    when not given. population: name of the profile (profiles.py) the records are of."""
+    import numpy
     import splink
+    from splink.internals.exceptions import EMTrainingException
 
-    count = duck.execute("select count(*) from record").fetchall()[0][0]
-    duck.execute("create or replace table component_of as select rid, rid as node from record")
+    profile = profiles.named(population)
+    fields = encoding.encode(duck)
+    count = fields.count
+    each = numpy.arange(count, dtype="int32")
+    collapse.register(duck, "component_of", rid=each, node=each)
     frequencies = _name_frequencies(duck)
-    nodes.build(duck, frequencies)
+    nodes.build(duck, fields, each, each, frequencies)
     # one identity in one source counts once, however often it was delivered
     duck.execute("create or replace table training as select * from node where is_linkable")
 
     with model.quiet():
         database = splink.DuckDBAPI(connection=duck)
-        linker = splink.Linker(database.register("training"), comparisons.settings())
+        linker = splink.Linker(
+            database.register("training"), comparisons.settings(profile.comparisons)
+        )
         linker.training.estimate_probability_two_random_records_match(
             list(_CERTAIN), recall=_CERTAIN_RECALL
         )
@@ -122,11 +134,13 @@ def train(
             max_pairs=sample_pairs or SAMPLE_PAIRS, seed=seed, min_count_per_level=None
         )
         for block in _EM_BLOCKS:
-            linker.training.estimate_parameters_using_expectation_maximisation(
-                block, estimate_without_term_frequencies=True
-            )
+            # too few matches under this rule: what it would have taught stays as believed
+            with suppress(ValueError, EMTrainingException):
+                linker.training.estimate_parameters_using_expectation_maximisation(
+                    block, estimate_without_term_frequencies=True
+                )
         trained = linker.misc.save_model_to_json()
-    _temper(trained["comparisons"])
+    _temper(trained["comparisons"], profile.comparisons)
     trained.pop("linker_uid", None)
     trained["probability_two_random_records_match"] = _rounded(
         trained["probability_two_random_records_match"]
@@ -148,6 +162,7 @@ def train(
         thresholds=dict(model.THRESHOLDS),
         frequencies=frequencies,
         splink=trained,
+        population=population,
     )
 
 
@@ -203,10 +218,10 @@ def _learn(
 ) -> model.Model:
     """label(node per rid, left, right) -> (is one person, is labelled) per pair of nodes."""
     plain = replace(unlabelled, rescoring=None)
-    found = engine.run(duck, plain, lambda text: None, features=True)
-    pairs = duck.execute("select l, r from scored order by l, r").fetchnumpy()
+    found = engine.run(duck, plain, lambda text: None, features=True, explained=False)
+    pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
     is_match, chosen = label(found.node, pairs["l"], pairs["r"])
-    fitted = rescoring.fit(rescoring.columns(duck, "scored"), is_match, chosen)
+    fitted = rescoring.fit(rescoring.features(pairs), is_match, chosen)
     if fitted is None:
         return unlabelled
     fitted["prior"] = round(plain.prior, 6)
@@ -265,9 +280,9 @@ def _node_labels(node: numpy.ndarray, person: numpy.ndarray) -> numpy.ndarray:
     return numpy.where(lowest == highest, highest, -1)
 
 
-def _temper(trained: list[dict]) -> None:
+def _temper(trained: list[dict], prior: tuple[dict, ...]) -> None:
     """Mix the prior belief into every m and put a floor under every u, in place."""
-    for comparison, believed in zip(trained, comparisons.COMPARISONS, strict=True):
+    for comparison, believed in zip(trained, prior, strict=True):
         for level, belief in zip(
             comparison["comparison_levels"], believed["comparison_levels"], strict=True
         ):
