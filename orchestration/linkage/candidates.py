@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.linkage.encoding import mix, packed, starts
+from orchestration.linkage.encoding import ADDRESS_PARTS, mix, packed, starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 # name -> parts that must be equal. A part is a field, the first letters of a name ("fn:2"), or
 # one of: form (any formal given name), surname (any part of the surname, the maiden name),
-# surname:2, day (day and month of birth), zip (of the address), names (given name and surname
-# in either order). NARROW: two fields or more each, except where one field is nearly a person's
-# own. The rest find a person of whose record two fields are wrong, at twice the pairs.
+# surname:2, day (day and month of birth), street, unit, zip and suburb (parts of the address),
+# names and starts (given name and surname, or their first three letters, in either order).
+# NARROW: two fields or more each, except where one field is nearly a person's own. The rest find a person of whose record two fields are wrong, at twice the pairs.
 BLOCKS = {
     "ssn": ("ssn",),
     "ssn last 4, first initial": ("ssn4", "fn:1"),
@@ -47,6 +47,18 @@ BLOCKS = {
     "day and month of birth, first name": ("day", "fn"),
     "day and month of birth, surname": ("day", "ln"),
     "ssn last 4, birth year": ("ssn4", "yr"),
+    "ssn last 4, day and month of birth": ("ssn4", "day"),
+    "both names start, either order": ("starts",),
+    "street": ("street",),
+    "building, first name start": ("unit", "fn:2"),
+    "building, surname start": ("unit", "ln:2"),
+    "building, birth year": ("unit", "yr"),
+    "building, suburb": ("unit", "suburb"),
+    "suburb, first name start": ("suburb", "fn:2"),
+    "suburb, surname start": ("suburb", "ln:2"),
+    "suburb, birth year": ("suburb", "yr"),
+    "suburb, day and month of birth": ("suburb", "day"),
+    "suburb, ZIP code": ("suburb", "zip"),
 }
 NARROW = tuple(BLOCKS)[:12]
 
@@ -118,10 +130,12 @@ def _rows(fields: Fields, parts: tuple[str, ...]) -> tuple[numpy.ndarray, list[n
         if name == "day":
             date = codes["dob"][rid]
             column = numpy.where(date < 0, -1, date % 10000)
-        elif name == "zip":
-            column = fields.zips[codes["addr"][rid]]
-        elif name == "names":
+        elif name in ADDRESS_PARTS:
+            column = fields.part_of_address(name)[codes["addr"][rid]]
+        elif name in ("names", "starts"):
             fn, ln = codes["fn"][rid], codes["ln"][rid]
+            if name == "starts":
+                fn, ln = fields.prefix(fn, 3), fields.prefix(ln, 3)
             either = numpy.minimum(fn, ln)
             columns.append(either)
             column = numpy.where(either < 0, -1, numpy.maximum(fn, ln))

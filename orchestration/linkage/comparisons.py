@@ -37,6 +37,15 @@ def _similarity(field: str, same: str) -> str:
     )
 
 
+def _similar_part(part: int) -> str:
+    left, right = (f"split_part(addr_{side}, '|', {part})" for side in "lr")
+    return (
+        "case when addr_l is null or addr_r is null then false"
+        f" when least(length({left}), length({right})) < 4 then false"
+        f" else jaro_winkler_similarity({left}, {right}) >= 0.92 end"
+    )
+
+
 # name -> SQL over node columns with _l and _r and over facts in braces. Never null.
 FACTS: dict[str, str] = {
     "same_first": _in_common("fn"),
@@ -44,6 +53,8 @@ FACTS: dict[str, str] = {
     "nickname": "case when fn_forms_l is null or fn_forms_r is null then false"
     " else list_has_any(fn_forms_l, fn_forms_r) end",
     "swapped": "coalesce(fn_l = ln_r and ln_l = fn_r and fn_l <> ln_l, false)",
+    "swapped_with_a_slip": "coalesce(jaro_winkler_similarity(fn_l, ln_r) >= 0.85"
+    " and jaro_winkler_similarity(ln_l, fn_r) >= 0.85, false)",
     "shortened": "coalesce(starts_with(fn_l, fn_r) or starts_with(fn_r, fn_l)"
     " or (length(fn_l) >= 4 and length(fn_r) >= 4 and left(fn_l, 4) = left(fn_r, 4)), false)",
     # also where the other order is known by initials only: ERIC J and JAMES E
@@ -87,20 +98,28 @@ FACTS: dict[str, str] = {
     "date_unlike": "case when {same_date} or {date_slip} or {two_of_three} then false"
     " when dob_l is not null and dob_r is not null then true"
     " else coalesce(yr_l <> yr_r, false) end",
+    # one year and one middle initial: no parent and child, and hardly cousins
     "date_agrees": "{same_date} or {date_slip} or {two_of_three} or {same_month} or {same_year}"
-    " or (coalesce(yr_l = yr_r, false) and {same_address})",
+    " or coalesce(yr_l = yr_r and ({same_address} or mi_l = mi_r), false)",
     "number_agrees": "{same_ssn} or {ssn_slip} or {same_last_four}",
     # Both names the same but for a slip, living at one address, and no birth date or middle
     # initial that says otherwise.
     "named_at_home": "({first_similarity} >= 0.92 or {nickname} or {shortened})"
     " and {last_similarity} >= 0.88 and {same_address}"
     " and not coalesce(mi_l <> mi_r, false) and not {date_unlike}",
-    # The address without its unit and its ZIP code, and the ZIP code: see macro address_key.
+    # Parts of the address key STREET|UNIT|ZIP, with |SUBURB after it where ZIP codes are large
+    # (macro address_key). A unit of some letters is a building; 4B is not.
     "street_similarity": "case when {same_address} then 1.0"
     " when addr_l is null or addr_r is null then 0.0"
     " else jaro_winkler_similarity(split_part(addr_l, '|', 1), split_part(addr_r, '|', 1)) end",
-    "same_zip": "coalesce(nullif(split_part(addr_l, '|', 3), '')"
-    " = nullif(split_part(addr_r, '|', 3), ''), false)",
+    "same_building": _similar_part(2),
+    "same_suburb": _similar_part(4),
+    "zip_known": "coalesce(split_part(addr_l, '|', 3) <> '' and split_part(addr_r, '|', 3) <> '',"
+    " false)",
+    "same_zip": "case when {zip_known} then split_part(addr_l, '|', 3)"
+    " = split_part(addr_r, '|', 3) else false end",
+    "zip_slip": "case when {zip_known} then damerau_levenshtein(split_part(addr_l, '|', 3),"
+    " split_part(addr_r, '|', 3)) <= 1 else false end",
 }
 _NAMED = re.compile(r"\{(\w+)\}")
 # A column of table `node` as a condition names it.
@@ -212,6 +231,7 @@ _SURNAME = {
         _level("{swapped}", "first and last names swapped", 0.003, 1e-6),
         _level("{last_similarity} >= 0.92", "one letter off", 0.05, 0.0004),
         _level("{last_similarity} >= 0.80", "similar", 0.02, 0.004),
+        _level("{swapped_with_a_slip}", "first and last names swapped, a slip", 0.002, 1e-6),
         _level("ELSE", "unlike", 0.05, 0.994),
     ],
 }
@@ -222,9 +242,20 @@ _ADDRESS = {
         _level("{same_address}", "same", 0.5, 2e-5),
         _level("{street_similarity} >= 0.98", "same street and number", 0.2, 2e-5),
         _level("{street_similarity} >= 0.90", "similar street and number", 0.15, 0.0005),
-        _level("{same_zip}", "same ZIP code", 0.05, 0.001),
-        _level("{street_similarity} >= 0.80", "somewhat similar", 0.03, 0.005),
+        _level("{same_building}", "same building", 0.05, 0.0002),
+        _level("{street_similarity} >= 0.80", "somewhat similar", 0.08, 0.005),
         _level("ELSE", "unlike", 0.07, 0.99),
+    ],
+}
+_PLACE = {
+    "output_column_name": "place",
+    "comparison_levels": [
+        _null("not {zip_known}"),
+        _level("{same_zip} and {same_suburb}", "same", 0.75, 0.0005),
+        _level("{same_zip}", "same ZIP code", 0.1, 0.0007),
+        _level("{same_suburb}", "same suburb", 0.08, 0.0007),
+        _level("{zip_slip}", "one slip in the ZIP code", 0.03, 0.005),
+        _level("ELSE", "unlike", 0.04, 0.9931),
     ],
 }
 _MIDDLE_NAME = {
@@ -277,12 +308,22 @@ _SEX = {
         _level("ELSE", "unlike", 0.01, 0.5),
     ],
 }
+_FIRST_NAME_OR_SWAPPED = {
+    "output_column_name": "first_name",
+    "comparison_levels": [
+        *_FIRST_NAME["comparison_levels"][:-1],
+        _level("{swapped_with_a_slip}", "first and last names swapped, a slip", 0.002, 1e-6),
+        _FIRST_NAME["comparison_levels"][-1],
+    ],
+}
 # Families share addresses, surnames and numbers.
 OF_FAMILIES = (
     _FIRST_NAME, _SURNAME_ADDRESS, _MIDDLE_NAME, _BIRTH_DATE, _NUMBER_OR_BORROWED, _SEX
 )  # fmt: skip
 # Each field speaks for itself.
-OF_INDIVIDUALS = (_FIRST_NAME, _SURNAME, _MIDDLE_NAME, _BIRTH_DATE, _NUMBER, _SEX, _ADDRESS)
+OF_INDIVIDUALS = (
+    _FIRST_NAME_OR_SWAPPED, _SURNAME, _MIDDLE_NAME, _BIRTH_DATE, _NUMBER, _SEX, _ADDRESS, _PLACE
+)  # fmt: skip
 
 
 # Reasons two nodes are never one person, whatever they score; the first that holds is named.
@@ -341,14 +382,13 @@ MOST_DOUBTFUL = -2.0
 
 # A namesake: both names the same, nothing else that speaks against it, and nothing else to go
 # by, because one side has no birth date and the other no number (wages know no birth date,
-# schools no number). Only one's only namesake is ever taken for the same person (namesakes.py).
+# schools no number). People move, so another address says little against it. Only one's only
+# namesake is ever taken for the same person (namesakes.py).
 NAMESAKE = (
     "{same_first} and {same_last}"
     " and not coalesce(mi_l <> mi_r, false) and not coalesce(sex_l <> sex_r, false)"
     " and coalesce(generation_l, 1) = 1 and coalesce(generation_r, 1) = 1"
     " and (yr_l is null or yr_r is null) and (ssn4_l is null or ssn4_r is null)"
-    " and (addr_l is null or addr_r is null or {same_address}"
-    " or coalesce(mi_l = mi_r, false))"
 )
 
 

@@ -8,7 +8,6 @@ which keys (collapse.py, candidates.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ _NAMES = ("fn", "mn", "ln")
 _WORDS = ("addr", "sex", "plurality_order")
 # What is a number already is its own code.
 NUMBERS = ("dob", "ym", "yr", "ssn", "ssn4", "generation")
+# An address is written STREET|UNIT|ZIP or STREET|UNIT|ZIP|SUBURB (macro address_key).
+ADDRESS_PARTS = ("street", "unit", "zip", "suburb")
 # Digits of the numbers that are written with leading zeros.
 DIGITS = {"ssn": 9, "ssn4": 4}
 
@@ -57,13 +58,24 @@ class Fields:
             known = self._prefixes[of, length] = _with_missing(start.dictionary_encode())
         return known[codes]
 
-    @cached_property
-    def zips(self) -> numpy.ndarray:
-        """Code of the ZIP code of every address code."""
+    def part_of_address(self, part: str) -> numpy.ndarray:
+        """Code of one of ADDRESS_PARTS of every address code; MISSING where it is empty."""
+        import numpy
+        import pyarrow
         import pyarrow.compute as compute
 
-        found = compute.extract_regex(self.words["addr"], r"\|(?P<zip>[0-9]+)$")
-        return _with_missing(compute.struct_field(found, "zip").dictionary_encode())
+        known = self._prefixes.get((part, 0))
+        if known is None:
+            if len(self.words["addr"]):
+                pieces = compute.split_pattern(self.words["addr"], "|")
+                at = ADDRESS_PARTS.index(part)
+                told = [piece[at] if len(piece) > at else None for piece in pieces.to_pylist()]
+                text = pyarrow.array([piece or None for piece in told], pyarrow.string())
+                known = _with_missing(text.dictionary_encode())
+            else:
+                known = numpy.array([MISSING], dtype="int32")
+            self._prefixes[part, 0] = known
+        return known
 
 
 def encode(duck: duckdb.DuckDBPyConnection) -> Fields:

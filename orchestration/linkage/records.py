@@ -202,7 +202,10 @@ def prepare(
                     case when shared is null then ssn end as ssn,
                     case when shared is null then ssn4 end as ssn4,
                     is_linkable
-                    and (fn is not null or ln is not null)
+                    and (
+                        fn is not null or ln is not null
+                        or (dob is not null and shared is null and ssn is not null)
+                    )
                     and (
                         yr is not null or (shared is null and ssn4 is not null)
                         or (fn is not null and ln is not null and addr is not null)
