@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # one of: form (any formal given name), surname (any part of the surname, the maiden name),
 # surname:2, day (day and month of birth), street, unit, zip and suburb (parts of the address),
 # names and starts (given name and surname, or their first three letters, in either order).
-# NARROW: two fields or more each, except where one field is nearly a person's own. The rest find a person of whose record two fields are wrong, at twice the pairs.
+# NARROW: two fields or more each, except where one field is nearly a person's own. The rest find
+# a person of whose record two fields are wrong, at twice the pairs.
 BLOCKS = {
     "ssn": ("ssn",),
     "ssn last 4, first initial": ("ssn4", "fn:1"),

@@ -87,6 +87,8 @@ def _alike(fields: Fields, key: tuple[str, ...]) -> tuple[numpy.ndarray, numpy.n
     for name in key:
         has_key &= fields.codes[name] >= 0
     rid = numpy.flatnonzero(has_key)
+    if len(rid) < 2:
+        return rid[:0], rid[:0]
     hashes = mix(*(fields.codes[name][rid] for name in key))
     together, bits = packed(hashes, rid, fields.count)
     rid = (together & numpy.uint64((1 << bits) - 1)).astype("int32")

@@ -17,7 +17,7 @@ import re
 from functools import cache
 
 # Bumped by hand whenever a level changes; a model of another number is refused.
-COMPARISONS_VERSION = 2
+COMPARISONS_VERSION = 3
 
 
 def _in_common(field: str) -> str:
@@ -70,6 +70,7 @@ FACTS: dict[str, str] = {
     "last_unlike": "ln_l is not null and ln_r is not null and {last_similarity} < 0.85"
     " and not {swapped}",
     "same_address": _in_common("addr"),
+    "same_zip_code": _in_common("zip_code"),
     "same_ssn": _in_common("ssn"),
     "same_last_four": "case when ssn_l is null or ssn_r is null then ("
     + _in_common("ssn4")
@@ -270,15 +271,25 @@ _MIDDLE_NAME = {
 _BIRTH_DATE = {
     "output_column_name": "birth_date",
     "comparison_levels": [
-        _null("yr_l is null or yr_r is null"),
-        _level("dob_l = dob_r", "same day", 0.93, 0.0003),
+        _null("dob_l is null or dob_r is null"),
+        _level("dob_l = dob_r", "same day", 0.94, 0.0003),
         _level("{same_date}", "same as another record's", 0.01, 0.00003),
-        _level("{same_month}", "same month, day unknown", 0.005, 0.0012),
-        _level("{same_year}", "same year, month unknown", 0.005, 0.014),
         _level("{date_slip}", "one slip", 0.02, 0.0012),
         _level("{two_of_three}", "two of year, month, day", 0.015, 0.003),
         _level("yr_l = yr_r", "same year", 0.005, 0.014),
         _level("ELSE", "unlike", 0.01, 0.966),
+    ],
+}
+# A comparison of its own: among records without a day most agree on the year, but among all
+# records few do, and a level of the dates would weigh it as if that spoke against it.
+_BIRTH_MONTH = {
+    "output_column_name": "birth_month_or_year",
+    "comparison_levels": [
+        _null("(dob_l is not null and dob_r is not null) or yr_l is null or yr_r is null"),
+        _level("{same_month}", "same month, day unknown", 0.3, 0.0012),
+        _level("{same_year}", "same year, month unknown", 0.67, 0.014),
+        _level("yr_l = yr_r", "same year, another month", 0.01, 0.013),
+        _level("ELSE", "unlike", 0.02, 0.972),
     ],
 }
 _NUMBER_OR_BORROWED = {
@@ -308,6 +319,15 @@ _SEX = {
         _level("ELSE", "unlike", 0.01, 0.5),
     ],
 }
+# Where the address is the same the ZIP code adds nothing.
+_ZIP_CODE = {
+    "output_column_name": "zip_code",
+    "comparison_levels": [
+        _null("zip_code_l is null or zip_code_r is null or {same_address}"),
+        _level("{same_zip_code}", "same", 0.6, 0.1),
+        _level("ELSE", "unlike", 0.4, 0.9),
+    ],
+}
 _FIRST_NAME_OR_SWAPPED = {
     "output_column_name": "first_name",
     "comparison_levels": [
@@ -318,11 +338,13 @@ _FIRST_NAME_OR_SWAPPED = {
 }
 # Families share addresses, surnames and numbers.
 OF_FAMILIES = (
-    _FIRST_NAME, _SURNAME_ADDRESS, _MIDDLE_NAME, _BIRTH_DATE, _NUMBER_OR_BORROWED, _SEX
+    _FIRST_NAME, _SURNAME_ADDRESS, _MIDDLE_NAME, _BIRTH_DATE, _BIRTH_MONTH, _NUMBER_OR_BORROWED,
+    _SEX, _ZIP_CODE
 )  # fmt: skip
 # Each field speaks for itself.
 OF_INDIVIDUALS = (
-    _FIRST_NAME_OR_SWAPPED, _SURNAME, _MIDDLE_NAME, _BIRTH_DATE, _NUMBER, _SEX, _ADDRESS, _PLACE
+    _FIRST_NAME_OR_SWAPPED, _SURNAME, _MIDDLE_NAME, _BIRTH_DATE, _BIRTH_MONTH, _NUMBER, _SEX,
+    _ADDRESS, _PLACE
 )  # fmt: skip
 
 

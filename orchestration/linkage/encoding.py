@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MISSING = -1
 _NAMES = ("fn", "mn", "ln")
-_WORDS = ("addr", "sex", "plurality_order")
+_WORDS = ("addr", "zip_code", "sex", "plurality_order")
 # What is a number already is its own code.
 NUMBERS = ("dob", "ym", "yr", "ssn", "ssn4", "generation")
 # An address is written STREET|UNIT|ZIP or STREET|UNIT|ZIP|SUBURB (macro address_key).

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.linkage.profiles import Profile
 
 FOLDER = Path(__file__).parent / "models"
-DEFAULT = FOLDER / "county-1.json"
+DEFAULT = FOLDER / "county-2.json"
 
 # A name borne by fewer source persons than this is not written into a model file and shares the
 # floor: a file that may leave the building must not single out a person by a rare name.

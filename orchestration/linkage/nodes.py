@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from orchestration.linkage.encoding import Fields
 
 # Ties go to the greatest value: mode() would pick by thread, and ids would not repeat.
-_SINGLE = ("fn", "mn", "ln", "sex", "addr", "dob", "ym", "yr", "ssn", "ssn4", "mi", "generation")
+_SINGLE = ("fn", "mn", "ln", "sex", "addr", "zip_code", "dob", "ym", "yr", "ssn", "ssn4", "mi",
+           "generation")  # fmt: skip
 # Fields of which a node keeps every value, as <field>_all; null where it has one or none.
-_SEVERAL = ("fn", "addr", "dob", "ssn", "ssn4")
+_SEVERAL = ("fn", "addr", "zip_code", "dob", "ssn", "ssn4")
 # Certificates: a birth or death certificate is one person's, once; so is a place on one birth
 # record.
 _CERTIFICATES = {

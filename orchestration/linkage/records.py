@@ -35,6 +35,7 @@ IDENTITY_COLUMNS = (
     "ssn_last4",
     "sex",
     "address_key",
+    "zip",
     "plurality_order",
     "is_linkable",
 )
@@ -186,6 +187,7 @@ def prepare(
                 coalesce(ssn_last4, right(ssn, 4)) as ssn4,
                 sex,
                 address_key as addr,
+                zip as zip_code,
                 plurality_order,
                 coalesce(identity_record.is_linkable, 't') = 't' as is_linkable
                 {row_hash if fingerprints else ""}
@@ -208,7 +210,8 @@ def prepare(
                     )
                     and (
                         yr is not null or (shared is null and ssn4 is not null)
-                        or (fn is not null and ln is not null and addr is not null)
+                        or (fn is not null and ln is not null
+                            and (addr is not null or zip_code is not null))
                     ) as is_linkable
                 )
             from cleaned

@@ -154,8 +154,8 @@ def train(
             "method": "Fellegi-Sunter weights by expectation maximisation, no labels",
             "thresholds": "even odds, and 8 to 1 for an only namesake; not tuned to a truth",
             "rules": "the vetoes and doubts of comparisons.py and the rule of namesakes.py were"
-            " written after reading errors in the county that model county-1 was trained on,"
-            " never in one that is scored",
+            " written after reading errors in counties that models were trained on, never in one"
+            " that is scored",
             "seed": seed,
             "splink_version": splink.__version__,
         },

@@ -779,19 +779,20 @@ def test_the_frozen_model_says_how_it_came_about():
 
 def test_the_frozen_model_is_of_the_comparisons_in_the_code():
     """A changed level without a newly trained model would score with another level's weight."""
+    frozen = model.load()
     conditions = [
         [
             (level["sql_condition"], level.get("tf_adjustment_column"))
             for level in comparison["comparison_levels"]
         ]
-        for comparison in model.load().splink["comparisons"]
+        for comparison in frozen.splink["comparisons"]
     ]
     assert conditions == [
         [
             (level["sql_condition"], level.get("tf_adjustment_column"))
             for level in comparison["comparison_levels"]
         ]
-        for comparison in comparisons.COMPARISONS
+        for comparison in comparisons.settings(frozen.profile.comparisons)["comparisons"]
     ]
 
 

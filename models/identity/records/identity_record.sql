@@ -108,9 +108,16 @@ variants as (
         cast(null as text) as encoding,
 
         -- flags
-        (first_name is not null or last_name is not null)
-        and (birth_date is not null or ssn is not null or ssn_last4 is not null)
-            as is_linkable,
+        (
+            (first_name is not null or last_name is not null)
+            and (birth_date is not null or ssn is not null or ssn_last4 is not null)
+        )
+        -- where the name is rare, both names and a place are enough
+        or (
+            first_name is not null
+            and last_name is not null
+            and (address_key is not null or zip is not null)
+        ) as is_linkable,
 
         -- delivery
         min(first_load_id) as first_load_id,
