@@ -13,6 +13,8 @@
     organization_rows   source_organization_id, organization_type, organization_name
     coverage_rows       subject (a program_id, or what else the file tells of), basis,
                         coverage_start, coverage_end
+    period_rows         the same table, for files that come by the month or quarter: subject and
+                        month (the first day of the period), one or more rows a period
 
     Columns it may have stand in agency_row_options() below; a part names those it has in `has`, the
     others are null.
@@ -61,9 +63,10 @@
 {%- endmacro %}
 
 
-{% macro spell_source_rows(relation, source_system, has=[]) -%}
+{% macro spell_source_rows(relation, source_system, has=[], key_system=none) -%}
+    {#- key_system: as in event_rows. -#}
     select
-        {{ surrogate_key(["'" ~ source_system ~ "'", 'part.program_id', 'part.source_record_key']) }}
+        {{ spell_source_key(source_system, 'part.program_id', 'part.source_record_key') }}
             as spell_source_id,
         crosswalk.person_id,
         part.program_id,
@@ -71,9 +74,9 @@
         {% if 'parent_record_key' in has -%}
         case
             when part.parent_record_key is not null
-                then {{ surrogate_key([
-                    "'" ~ source_system ~ "'", 'part.parent_program_id', 'part.parent_record_key'
-                ]) }}
+                then {{ spell_source_key(
+                    source_system, 'part.parent_program_id', 'part.parent_record_key'
+                ) }}
         end
         {%- else -%}
         cast(null as {{ dbt.type_string() }})
@@ -88,7 +91,12 @@
     inner join {{ ref('person_crosswalk') }} as crosswalk
         on
             part.source_person_key = crosswalk.source_person_key
-            and crosswalk.source_system = '{{ source_system }}'
+            and crosswalk.source_system = {{ key_system or "'" ~ source_system ~ "'" }}
+{%- endmacro %}
+
+
+{% macro spell_source_key(source_system, program_id, source_record_key) -%}
+    {{ surrogate_key(["'" ~ source_system ~ "'", program_id, source_record_key]) }}
 {%- endmacro %}
 
 
@@ -150,4 +158,23 @@
         part.coverage_end
     from {{ relation }} as part
     where part.coverage_start is not null
+{%- endmacro %}
+
+
+{% macro period_rows(relation, source_system, months_per_row=1) -%}
+    {#- A period is covered when its load was accepted: a delivery that was held leaves a hole, and
+        a hole splits the coverage in two. -#}
+    {{ coverage_rows(
+        "(select subject, 'accepted periods' as basis, n_source_spells as n_periods, "
+        ~ "start_date as coverage_start, " ~ last_day('end_date_excl') ~ " as coverage_end from ("
+        ~ month_spells(relation, ['subject'], months_per_row=months_per_row)
+        ~ ") as period_runs)",
+        source_system, has=['n_periods']
+    ) }}
+{%- endmacro %}
+
+
+{% macro delivery_month(delivery) -%}
+    {#- The first day of the month that a delivery (yyyy-mm, or yyyy-mm_r1) brings. -#}
+    cast({{ dbt.concat(['substr(' ~ delivery ~ ', 1, 7)', "'-01'"]) }} as date)
 {%- endmacro %}

@@ -1,8 +1,13 @@
 {%- set agencies = [
+    'adult_protection',
+    'child_welfare',
     'clinic',
+    'courts',
+    'early_intervention',
     'food_bank',
     'helpline',
     'k12',
+    'police',
     'utility',
     'vital',
 ] -%}

@@ -1,7 +1,9 @@
 {%- set agencies = [
+    'head_start',
     'hmis',
     'jail',
     'k12',
+    'licensing',
 ] -%}
 with
 

@@ -1,6 +1,12 @@
 {%- set agencies = [
     'benefits',
+    'child_care',
+    'child_support',
+    'child_welfare',
+    'early_intervention',
+    'head_start',
     'hmis',
+    'housing',
     'jail',
     'k12',
     'medicaid',

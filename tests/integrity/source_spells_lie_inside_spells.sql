@@ -62,6 +62,7 @@ expected as (
         source_spells.person_id,
         source_spells.program_id,
         source_spells.start_date,
+        {{ add_months('persons.birth_month', '12 * programs.max_age_years + 1') }} as too_old_date,
         case
             when
                 programs.overlap_policy = 'truncate_previous'
@@ -97,7 +98,8 @@ bounded as (
         person_id,
         program_id,
         start_date,
-        {{ earlier_of('last_day', 'death_date') }} as last_observed_day
+        {{ earlier_of(earlier_of('last_day', 'death_date'), last_day('too_old_date')) }}
+            as last_observed_day
     from expected
 
 ),

@@ -128,16 +128,17 @@ def test_an_agencys_part_is_read_by_its_table_alone(manifest, models):
         "spell_source": "spell_source_rows",
         "event": "event_rows",
         "organization": "organization_rows",
-        "source_coverage": "coverage_rows",
+        "source_coverage": "(?:coverage|period)_rows",
     }
     offenders = []
     for model in filter(is_part, models):
         table, _, agency = model["name"].partition("__")
+        call = rf"    {{{{ {rows[table]}\([^}}]*}}}}\n"
         if (
             agency != model["fqn"][-2]
             or readers.get(model["unique_id"]) != {table}
             or not re.search(
-                rf"\(\n\n    {{{{ {rows[table]}\([^}}]*}}}}\n\n\)\n\nselect \* from \w+\s*$",
+                rf"\(\n\n{call}(?:    union all\n{call})*\n\)\n\nselect \* from \w+\s*$",
                 model["raw_code"],
             )
         ):

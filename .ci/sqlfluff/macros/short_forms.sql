@@ -37,10 +37,13 @@
 {% macro sequence_spells(relation, partition_by) %}select * from {{ relation }}{% endmacro %}
 {% macro combine_spells(relation, partition_by, counts, start_column='start_date', end_column='end_date_excl', keep_every_boundary=false) %}select * from {{ relation }}{% endmacro %}
 {% macro intersect_spells(left_relation, right_relation, partition_by) %}select * from {{ left_relation }} cross join {{ right_relation }}{% endmacro %}
-{% macro spell_source_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
+{% macro spell_source_rows(relation, source_system, has=[], key_system=none) %}select * from {{ relation }}{% endmacro %}
+{% macro spell_source_key(source_system, program_id, source_record_key) %}concat({{ program_id }}, {{ source_record_key }}){% endmacro %}
 {% macro event_rows(relation, source_system, has=[], key_system=none) %}select * from {{ relation }}{% endmacro %}
 {% macro organization_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
 {% macro coverage_rows(relation, source_system, has=[]) %}select * from {{ relation }}{% endmacro %}
+{% macro period_rows(relation, source_system, months_per_row=1) %}select * from {{ relation }}{% endmacro %}
+{% macro delivery_month(delivery) %}cast({{ delivery }} as date){% endmacro %}
 {% macro organization_key(source_system, column) %}concat({{ column }}){% endmacro %}
 {% macro published_count(count_expression) %}round({{ count_expression }}){% endmacro %}
 {% macro race_items(hispanic, american_indian, asian, black, pacific_islander, white) %}concat({{ hispanic }}, {{ american_indian }}, {{ asian }}, {{ black }}, {{ pacific_islander }}, {{ white }}){% endmacro %}

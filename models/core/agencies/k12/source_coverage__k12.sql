@@ -28,30 +28,13 @@ periods as (
 
 ),
 
--- A period is covered when its load was accepted: a delivery that was held leaves a hole, and a
--- hole splits the coverage in two.
-period_runs as (
-
-    {{ month_spells('periods', ['subject']) }}
-
-),
-
 -- Enrolments come whole: what the agency knew on the last day of the month of the delivery, back to
 -- the school year of the earliest record.
-unioned as (
+snapshot as (
 
-    select
-        subject,
-        'accepted periods' as basis,
-        n_source_spells as n_periods,
-        start_date as coverage_start,
-        {{ last_day('end_date_excl') }} as coverage_end
-    from period_runs
-    union all
     select
         'k12_enrollment' as subject,
         'snapshot' as basis,
-        1 as n_periods,
         min(calendar.month_start) as coverage_start,
         max(enrollments.as_of_date) as coverage_end
     from enrollments
@@ -62,7 +45,9 @@ unioned as (
 
 coverage_rows as (
 
-    {{ coverage_rows('unioned', 'k12', has=['n_periods']) }}
+    {{ period_rows('periods', 'k12') }}
+    union all
+    {{ coverage_rows('snapshot', 'k12') }}
 
 )
 

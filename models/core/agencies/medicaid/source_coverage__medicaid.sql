@@ -13,10 +13,8 @@ told as (
     select
         'medicaid' as subject,
         'restated spans' as basis,
-        cast({{ dbt.concat(['substr(min(delivery), 1, 7)', "'-01'"]) }} as date) as coverage_start,
-        {{ add_months(
-            "cast(" ~ dbt.concat(['substr(max(delivery), 1, 7)', "'-01'"]) ~ " as date)", 1
-        ) }} as coverage_end_excl
+        {{ delivery_month('min(delivery)') }} as coverage_start,
+        {{ add_months(delivery_month('max(delivery)'), 1) }} as coverage_end_excl
     from spans
     having count(*) > 0
 
