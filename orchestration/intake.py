@@ -65,7 +65,7 @@ def load(settings: Settings, file_set: FileSet, delivery: str) -> list[LoadedFil
     members = {c.file for c in file_set.contracts}
     loaded: list[LoadedFile] = []
     rejected: list[landing.DeliveryRejected] = []
-    with warehouse.connect(settings) as connection:
+    with warehouse.session(settings) as connection:
         for found in landing.discover(
             settings.deliveries, file_set.contracts, agency=file_set.agency, delivery=delivery
         ):
@@ -104,7 +104,7 @@ def gate(settings: Settings, file_set: FileSet, delivery: str) -> list:
     from orchestration.quality import gate as quality_gate
 
     reports = []
-    with warehouse.connect(settings) as connection:
+    with warehouse.session(settings) as connection:
         waiting = landing.waiting(connection, file_set.agency, file_set.contracts, delivery)
         for contract, load_id in waiting:
             say(f"{file_set.agency}/{contract.file} {delivery}: gate")
@@ -129,7 +129,7 @@ def publish(settings: Settings, file_set: FileSet, delivery: str) -> dict[str, i
     """Publish the set in one transaction; returns rows by staging table."""
     from orchestration.quality import history
 
-    with warehouse.connect(settings) as connection:
+    with warehouse.session(settings) as connection:
         waiting = landing.waiting(connection, file_set.agency, file_set.contracts, delivery)
         if not waiting:
             return {}

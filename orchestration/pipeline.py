@@ -82,7 +82,10 @@ def run(
             )
             connection.commit()
         if pending:
-            _accept(settings, deliveries, file_sets(contracts), pending, report, echo)
+            from orchestration.quality import engine
+
+            with warehouse.kept_open(settings), engine.kept_open(settings):
+                _accept(settings, deliveries, file_sets(contracts), pending, report, echo)
         _build_if_changed(settings, report, echo)
     return report
 

@@ -12,7 +12,8 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from string import Template
 from typing import Any
@@ -46,6 +47,7 @@ _lock = threading.Lock()
 _context: Any = None
 _assets: dict[tuple[str, str, str], Any] = {}
 _statements: dict[str, str] = {}
+_kept_open: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -110,14 +112,28 @@ def validate(
 
 
 def release(settings: Settings) -> None:
-    """Give back the connections that validations used."""
+    """Give back the connections that validations used, unless they are kept_open()."""
     url = warehouse.sqlalchemy_url(settings)
+    if url in _kept_open:
+        return
     with _lock:
         for (of, _, _), asset in _assets.items():
             if of == url:
                 # The data source tests its assets with one engine and judges with another.
                 asset.datasource.get_engine().dispose()
                 asset.datasource.get_execution_engine().engine.dispose()
+
+
+@contextmanager
+def kept_open(settings: Settings) -> Iterator[None]:
+    """Within the block, one validation uses the connections of the one before."""
+    url = warehouse.sqlalchemy_url(settings)
+    _kept_open.add(url)
+    try:
+        yield
+    finally:
+        _kept_open.discard(url)
+        release(settings)
 
 
 def _asset(settings: Settings, rows: Rows) -> Any:

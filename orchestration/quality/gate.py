@@ -65,7 +65,7 @@ def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport
     Raises LifecourseError when the load or a candidate table is not there.
     """
     try:
-        with warehouse.connect(settings) as connection:
+        with warehouse.session(settings) as connection:
             return _run(settings, connection, contract, load_id)
     finally:
         engine.release(settings)
