@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +24,9 @@ from orchestration.cli_shared import progress as _progress
 from orchestration.cli_shared import settings as _settings
 from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.quality.precheck import Precheck
 
 
 class _Group(click.Group):
@@ -335,6 +340,57 @@ def _print_figures(facts: dict[str, Any]) -> None:
     click.echo("spells      by program")
     for program, number in facts["spells"].items():
         click.echo(f"  {program:28} {number:>8,}")
+
+
+@main.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--contract", required=True, help="Its YAML file, or agency/file.")
+@AS_JSON
+def check_file(file: Path, contract: str, as_json: bool) -> None:
+    """Judge a file by the gate's rules before it is sent; needs no warehouse.
+
+    Rules that compare with earlier deliveries or other files are not applicable here.
+
+    \b
+    Example:
+      lifecourse check case_members_2025-03.csv --contract benefits/case_members
+    """
+    from orchestration.quality import precheck
+
+    with _progress():
+        found = precheck.check(_settings(), file, contract)
+    if as_json:
+        _print_json(
+            {
+                "passed": found.passed,
+                "rejected": found.rejected,
+                "rows": found.rows,
+                "results": [vars(result) for result in found.results],
+            }
+        )
+    else:
+        for line in _checked(found):
+            click.echo(line)
+    if not found.passed:
+        raise SystemExit(1)
+
+
+def _checked(found: Precheck) -> Iterator[str]:
+    if found.rejected:
+        yield f"would be rejected: {found.rejected}"
+        return
+    counts = Counter(result.status for result in found.results)
+    for status in ("error", "failed"):
+        for result in found.results:
+            if result.status == status:
+                mark = "holds the file" if result.blocks else result.severity
+                yield f"{result.rule_id} ({mark})"
+                yield f"  {result.message}"
+                yield f"  {result.fix}"
+    rows = ", ".join(f"{count:,} rows of {table}" for table, count in found.rows.items())
+    told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in sorted(counts.items()))
+    yield f"{rows}; rules: {told}"
+    yield "would be accepted as far as the file alone tells" if found.passed else "would be held"
 
 
 @main.command("new-source")
@@ -724,6 +780,52 @@ def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
             f"{step:12} {row['rows']:>12,} rows  PostgreSQL {row['postgres_seconds']:8.1f} s  "
             f"DuckDB {row['duckdb_seconds']:8.1f} s  ratio {row['ratio']:.2f}"
         )
+
+
+@bench.command("gates")
+@click.option("--persons", default=4_000, show_default=True)
+@click.option("--months", default=24, show_default=True)
+@click.option("--copies", default=1, show_default=True, help="Times each fault is tried.")
+@click.option("--clean", is_flag=True, help="Good deliveries only: count false holds.")
+@click.option("--quick", is_flag=True, help="1,500 persons and 6 months.")
+@click.option("--county", type=DIRECTORY, help="A county that is there already.")
+@AS_JSON
+def bench_gates(
+    persons: int,
+    months: int,
+    copies: int,
+    clean: bool,
+    quick: bool,
+    county: Path | None,
+    as_json: bool,
+) -> None:
+    """What the gate holds: a county's good deliveries, and copies of them with one fault each.
+
+    \b
+    Example:
+      lifecourse bench gates --persons 4000 --months 24
+    """
+    from orchestration.bench import gates as library
+    from orchestration.bench.gates_table import table
+    from orchestration.progress import say
+
+    if quick:
+        persons, months = 1_500, 6
+    with _progress():
+        figures = library.run(
+            _settings(),
+            persons=persons,
+            months=months,
+            copies=copies,
+            faults=not clean,
+            county=county,
+            progress=say,
+        )
+    if as_json:
+        _print_json(figures)
+        return
+    for line in table(figures):
+        click.echo(line)
 
 
 # --- demo and pages --------------------------------------------------------------------

@@ -179,3 +179,11 @@ def _verdicts(connection: psycopg.Connection, delivery: str) -> list[Verdict]:
             status = "held"
         found.append(Verdict(agency, file, delivery, status, tuple(blocking)))
     return found
+
+
+def bad_on_purpose(county: Path) -> frozenset[tuple[str, str]]:
+    """The (agency, delivery) that a county spoilt itself."""
+    import json
+
+    card = json.loads((county / "county.json").read_text())
+    return frozenset({("benefits", card["bad_delivery"])} if card["bad_delivery"] else ())

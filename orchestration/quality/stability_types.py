@@ -63,7 +63,8 @@ class _NearHistory(_Ours):
     latest_only: compare with the latest load alone (a snapshot replaces it), not with the
     mean. season: the load of the same period a year before, if any. earlier: further loads
     before, which tell how a count moves. season_only: the file follows the year, so that the
-    gate gives the season as compared_with. noise: standard errors by which a figure may move with
+    gate gives the season as compared_with; seasonal: the columns that do, in a file that does
+    not. noise: standard errors by which a figure may move with
     nothing wrong.
     """
 
@@ -73,6 +74,7 @@ class _NearHistory(_Ours):
     season: list[int] = []  # noqa: RUF012 - a pydantic field, copied per instance
     earlier: list[int] = []  # noqa: RUF012 - a pydantic field, copied per instance
     season_only: bool = False
+    seasonal: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
     latest_only: bool = False
     limit: float
     noise: float = 0.0
@@ -86,6 +88,7 @@ class _NearHistory(_Ours):
         "season",
         "earlier",
         "season_only",
+        "seasonal",
         "latest_only",
         "limit",
         "noise",
@@ -110,6 +113,9 @@ class _NearHistory(_Ours):
 
     def judge(self, figures: dict) -> Verdict:
         met, observed, found = self.against(figures, self.references())
+        if not met and self.seasonal and not self.season:
+            left = {c: f for c, f in found["columns"].items() if c not in self.seasonal}
+            return not left, len(left), {**found, "columns": left}
         if met or not self.season:
             return met, observed, found
         seasonal = self.against(figures, self.season)
@@ -306,17 +312,19 @@ class ExpectShapesNearHistory(_NearHistory):
             for kind in ("length", "bucket", "size", "lag", "calendar"):
                 key = ("shape", column, kind)
                 now, before = figures[self.load_id].get(key), _sum(figures, loads, key)
-                if now and before:
+                usual = self.most(figures, ("moved", column, kind))
+                # What is another every time tells nothing.
+                if now and before and usual < 0.5:
                     moved[kind] = (
                         chance.distance(now, before),
                         max(
                             self.limit,
                             chance.distance_limit(now, before, self.noise, cluster),
-                            1.5 * self.most(figures, ("moved", column, kind)),
+                            1.5 * usual,
                         ),
                     )
             wrong = {kind: by for kind, (by, allowed) in moved.items() if by > allowed}
-            if "lag" in moved and len(wrong) < 2:
+            if {"lag", "calendar"} & {*moved} and len(wrong) < len(moved):
                 wrong = {}
             if moved:
                 largest = max(largest, *(by for by, _ in moved.values()))

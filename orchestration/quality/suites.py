@@ -129,7 +129,8 @@ class RuleSpec:
     rule_id: stable name; table: its table without schema; type: the expectation type, Great
     Expectations' or ours (expectation_types). says: what holds, as one sentence. origin:
     contract | policy | file. For core rules, batch: the SELECT that is judged instead of the
-    table itself; rows_are: what one of its rows is, in the plural.
+    table itself; rows_are: what one of its rows is, in the plural. reads: the columns that a
+    written condition names.
     """
 
     rule_id: str
@@ -148,12 +149,13 @@ class RuleSpec:
     origin: str
     batch: str | None = None
     rows_are: str = "rows"
+    reads: tuple[str, ...] = ()
 
     @property
     def column(self) -> str | None:
-        """The one column the rule is about, if it is about one."""
+        """The column the rule is about, or those its condition reads, separated by commas."""
         column = self.kwargs.get("column")
-        return column if isinstance(column, str) else None
+        return column if isinstance(column, str) else ", ".join(self.reads) or None
 
     @property
     def description(self) -> str:
@@ -361,7 +363,14 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
     if entry.get("season"):
         if rule.type not in _STABILITY:
             raise UsageError(f"{where}: rule {rule.rule_id} knows no season.")
-        kwargs["season_only"] = True
+        if entry["season"] is True:
+            kwargs["season_only"] = True
+        elif set(entry["season"]) <= set(kwargs.get("columns", [])):
+            kwargs["seasonal"] = list(entry["season"])
+        else:
+            raise UsageError(
+                f"{where}: rule {rule.rule_id}: season is true, or lists columns of the rule."
+            )
     if "columns" in entry:
         if rule.type != "expect_distinct_ids_near_history":
             raise UsageError(f"{where}: rule {rule.rule_id} takes no columns; use except.")
@@ -456,7 +465,21 @@ def _written(where: str, contract: Contract, entry: Mapping[str, Any]) -> RuleSp
         because=entry["because"],
         calibrated=_calibrated(where, rule_id, entry),
         origin="file",
+        reads=_reads(table, kwargs),
     )
+
+
+def _reads(table: Table, kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that a rule's kwargs name, themselves or by their typed companion."""
+    said = {k: v for k, v in kwargs.items() if k in _NAMING}
+    words = {
+        re.sub(r"_as_(?:date|timestamp|number)$", "", word)
+        for word in re.findall(r"\w+", repr(said))
+    }
+    return tuple(c.name for c in table.columns if c.name in words)
+
+
+_NAMING = {"column", "column_A", "column_B", "column_list", "columns", "condition"}
 
 
 def check_kwargs(

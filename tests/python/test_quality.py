@@ -488,7 +488,7 @@ def test_a_bad_month_fails_for_what_is_bad_about_it(desk: Desk) -> None:
         found["missing_near_history"].message
     )
     assert found["codes_near_history"].column == "program"
-    assert found["codes_near_history"].severity == "warning"
+    assert found["codes_near_history"].blocks
     assert found["key_unique"].status == "failed"
     assert found["ids_near_history"].status == "passed"
 

@@ -1,0 +1,180 @@
+"""Rules on the figures of loads: what moves a figure, what a season excuses, what a usual
+movement excuses.
+
+Add here: a rule of stability_types, on figures made up or on a small real table. Keep out: the
+gate as a whole (test_quality), chance itself (test_chance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration import warehouse
+from orchestration.landing import load_contracts
+from orchestration.landing.contracts import Contract
+from orchestration.quality import shapes, turnover
+from orchestration.settings import Settings, load
+
+NOW, LAST, BEFORE, YEAR_AGO = 4, 3, 2, 1
+Figures = dict[int, dict[tuple[str, str, str], Any]]
+
+
+def _rule(name: str, **kwargs: Any) -> Any:
+    from orchestration.quality import stability_types
+
+    given = {
+        "table_name": "visits",
+        "load_id": NOW,
+        "compared_with": [LAST, BEFORE],
+        "limit": 0.15,
+        "noise": 4.0,
+    }
+    return getattr(stability_types, name)(**{**given, **kwargs})
+
+
+def _figures(now: dict, before: dict, year_ago: dict | None = None) -> Figures:
+    found = {NOW: now, LAST: before, BEFORE: before}
+    return found | ({YEAR_AGO: year_ago} if year_ago else {})
+
+
+def _shape(kind: str, **bins: int) -> dict:
+    return {("shape", "amount", kind): dict(bins), ("rows", "", ""): sum(bins.values())}
+
+
+def test_a_column_of_another_size_is_named() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    before = _shape("size", a=500, b=500)
+    assert rule.judge(_figures(_shape("size", a=470, b=530), before))[0]
+    met, _, found = rule.judge(_figures(_shape("size", a=200, b=500, z=300), before))
+    assert not met and list(found["columns"]) == ["amount"]
+
+
+def test_what_a_column_does_every_time_is_no_news() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    figures = _figures(_shape("bucket", c=1000), _shape("bucket", b=1000))
+    assert not rule.judge(figures)[0]
+    figures[LAST] = {**figures[LAST], ("moved", "amount", "bucket"): 1.0}
+    assert rule.judge(figures)[0]
+
+
+@pytest.mark.parametrize(("calendar", "met"), [("stays", True), ("moves", False)])
+def test_a_date_may_keep_its_place_in_the_calendar(calendar: str, met: bool) -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    before = _shape("lag", a=1000) | {("shape", "amount", "calendar"): {"2025-01": 1000}}
+    month = "2025-01" if calendar == "stays" else "2024-01"
+    now = _shape("lag", b=1000) | {("shape", "amount", "calendar"): {month: 1000}}
+    assert rule.judge(_figures(now, before))[0] is met
+
+
+def test_what_comes_every_year_is_a_season() -> None:
+    before, now = {("rows", "", ""): 1000.0}, {("rows", "", ""): 300.0}
+    plain = _rule("ExpectRowCountNearHistory", limit=0.2)
+    assert not plain.judge(_figures(now, before))[0]
+    seasonal = _rule("ExpectRowCountNearHistory", limit=0.2, season=[YEAR_AGO])
+    assert seasonal.judge(_figures(now, before, {("rows", "", ""): 320.0}))[0]
+    assert not seasonal.judge(_figures(now, before, {("rows", "", ""): 900.0}))[0]
+
+
+def test_a_seasonal_column_waits_for_a_year_and_the_others_do_not() -> None:
+    before, now = _shape("size", a=1000), _shape("size", z=1000)
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"], seasonal=["amount"])
+    assert rule.judge(_figures(now, before))[0]
+    later = _rule(
+        "ExpectShapesNearHistory", columns=["amount"], seasonal=["amount"], season=[YEAR_AGO]
+    )
+    assert not later.judge(_figures(now, before, before))[0]
+
+
+def _ids(ids: int, before: int, kept: int) -> dict:
+    return {
+        ("ids", "person_no", ""): float(ids),
+        ("previous_ids", "person_no", ""): float(before),
+        ("kept_ids", "person_no", ""): float(kept),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kept", "kind"), [(950, None), (400, "new"), (1000, "changed")], ids=["usual", "anew", "stale"]
+)
+def test_the_coming_and_going_of_ids(kept: int, kind: str | None) -> None:
+    rule = _rule("ExpectTurnoverNearHistory", columns=["person_no"])
+    met, _, found = rule.judge(_figures(_ids(1000, 1000, kept), _ids(1000, 1000, 950)))
+    assert met is (kind is None)
+    if kind == "changed":
+        assert found["columns"]["person_no"]["kind"] == "changed"
+
+
+def test_restated_records_are_counted_by_column() -> None:
+    rule = _rule("ExpectRecordsToBeKept", columns=["sex", "street"], limit=0.05)
+    usual = {
+        ("compared", "", ""): 1000.0,
+        ("restated", "sex", ""): 1.0,
+        ("restated", "street", ""): 30.0,
+    }
+    assert rule.judge(_figures(usual, usual))[0]
+    met, _, found = rule.judge(_figures(usual | {("restated", "sex", ""): 200.0}, usual))
+    assert not met and list(found["columns"]) == ["sex"]
+
+
+# --- figures of real tables ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def connection(fresh_settings: Callable[[str], Settings]) -> Iterator[psycopg.Connection]:
+    with warehouse.connect(fresh_settings("stability")) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return next(
+        c for c in load_contracts(load().contracts) if (c.agency, c.file) == ("courts", "evictions")
+    )
+
+
+def _table(connection: psycopg.Connection, contract: Contract, name: str, rows: int) -> None:
+    columns = [c.name for c in contract.tables[0].columns]
+    connection.execute(
+        f"create table {name} (_row_number int, {', '.join(c + ' text' for c in columns)})"
+    )
+    connection.execute(
+        f"insert into {name} (_row_number, case_no, party_no, amount_claimed, filed_date) "
+        "select n, 'C' || n, '1', (n % 7 * 100 + 100)::text, '03/' || lpad((n % 28 + 1)::text, 2, "
+        f"'0') || '/2025' from generate_series(1, {rows}) as n"
+    )
+
+
+def test_shapes_hold_buckets_and_no_value(
+    connection: psycopg.Connection, contract: Contract
+) -> None:
+    _table(connection, contract, "shaped", 200)
+    found = shapes.figures(connection, contract, contract.tables[0], "shaped", 200, "2025-03")
+    by_key = {(column, kind): shape for _, column, kind, _, shape in found}
+    assert sum(by_key["amount_claimed", "size"].values()) == 200
+    assert set(by_key["filed_date", "calendar"]) == {"2025-03"}
+    assert by_key["case_no", "length"] == {"2": 9, "3": 90, "4": 101}
+    assert ("case_no", "bucket") in by_key and not any(
+        bucket.startswith("C") for bucket in by_key["case_no", "bucket"]
+    )
+    few = shapes.figures(connection, contract, contract.tables[0], "shaped", 20, "2025-03")
+    assert few == []
+
+
+def test_turnover_counts_ids_and_restated_columns(
+    connection: psycopg.Connection, contract: Contract
+) -> None:
+    _table(connection, contract, "earlier", 200)
+    connection.execute("create table later as select * from earlier where _row_number > 20")
+    connection.execute("update later set amount_claimed = '1' where _row_number > 170")
+    connection.execute("update later set case_no = 'N' || case_no where _row_number <= 60")
+    found = turnover.figures(connection, contract, contract.tables[0], "later", "earlier", 180)
+    by_key = {(metric, column): value for metric, column, _, value in found}
+    assert by_key["ids", "case_no"] == 180
+    assert by_key["previous_ids", "case_no"] == 200
+    assert by_key["kept_ids", "case_no"] == by_key["compared", ""] == 140
+    assert by_key["restated", "amount_claimed"] == 30
+    assert by_key["restated", "filed_date"] == 0
