@@ -41,3 +41,11 @@
         else {{ second_expression }}
     end
 {%- endmacro %}
+
+
+{% macro midway(first_date, second_date) -%}
+    {#- The day half-way between two, the earlier of the two middle ones. -#}
+    {{ add_days(
+        first_date, 'cast(floor(' ~ days_between(first_date, second_date) ~ ' / 2.0) as integer)'
+    ) }}
+{%- endmacro %}

@@ -20,6 +20,7 @@
 {% macro null_sentinels(expression, field) %}btrim({{ expression }}){% endmacro %}
 {% macro address_key(street, unit, zip) %}concat({{ street }}, {{ unit }}, {{ zip }}){% endmacro %}
 {% macro surrogate_key(columns) %}concat({{ columns | join(', ') }}){% endmacro %}
+{% macro midway(first_date, second_date) %}date_add({{ first_date }}, {{ second_date }}){% endmacro %}
 {% macro add_days(expression, days) %}date_add({{ expression }}, {{ days }}){% endmacro %}
 {% macro add_months(expression, months) %}date_add({{ expression }}, {{ months }}){% endmacro %}
 {% macro days_between(first_date, second_date) %}datediff({{ first_date }}, {{ second_date }}){% endmacro %}

@@ -31,10 +31,18 @@ ordered as (
             partition by reports.source_household_id
             order by reports.effective_date, reports.action_code
         ) as report_number,
+        lag(reports.effective_date) over (
+            partition by reports.source_household_id
+            order by reports.effective_date, reports.action_code
+        ) as previous_effective_date,
         lead(reports.effective_date) over (
             partition by reports.source_household_id
             order by reports.effective_date, reports.action_code
-        ) as next_effective_date
+        ) as next_effective_date,
+        lead(actions.is_end_of_subsidy) over (
+            partition by reports.source_household_id
+            order by reports.effective_date, reports.action_code
+        ) as is_followed_by_end
     from reports
     inner join actions
         on reports.action_code = actions.action_code
@@ -42,19 +50,22 @@ ordered as (
 
 ),
 
--- The first report in the file may be a reexamination of a household admitted years before. The end
--- that is not told yet lies beyond any file.
 listed as (
 
     select
         members.source_member_id,
+        ordered.report_number,
+        ordered.admission_date,
         ordered.effective_date,
-        case
-            when ordered.report_number = 1 and ordered.admission_date < ordered.effective_date
-                then ordered.admission_date
-            else ordered.effective_date
-        end as start_date,
-        coalesce(ordered.next_effective_date, date '9999-12-31') as end_date_excl
+        ordered.previous_effective_date,
+        ordered.next_effective_date,
+        ordered.is_followed_by_end,
+        lag(ordered.report_number) over (
+            partition by members.source_member_id order by ordered.report_number
+        ) as previously_listed_on,
+        lead(ordered.report_number) over (
+            partition by members.source_member_id order by ordered.report_number
+        ) as next_listed_on
     from ordered
     inner join members
         on
@@ -65,10 +76,32 @@ listed as (
 
 ),
 
+-- Who came or left between two reports did so on a day that nobody told: it is put in the middle,
+-- as for residence. The first report in the file may be a reexamination of a household admitted
+-- years before, and an end that is not told yet lies beyond any file.
+dated as (
+
+    select
+        source_member_id,
+        effective_date,
+        case
+            when report_number = 1 and admission_date < effective_date then admission_date
+            when report_number = 1 or previously_listed_on = report_number - 1 then effective_date
+            else {{ midway('previous_effective_date', 'effective_date') }}
+        end as start_date,
+        case
+            when next_effective_date is null then date '9999-12-31'
+            when is_followed_by_end or next_listed_on = report_number + 1 then next_effective_date
+            else {{ midway('effective_date', 'next_effective_date') }}
+        end as end_date_excl
+    from listed
+
+),
+
 held as (
 
     select *
-    from listed
+    from dated
     where start_date < end_date_excl
 
 ),
