@@ -756,6 +756,33 @@ def bench_landing(rows: int, as_json: bool) -> None:
         click.echo(f"{name.replace('_', ' '):24} {shown:>12}")
 
 
+@bench.command("gate-cost")
+@click.argument("rows", type=int, default=1_000_000)
+@click.option("--rounds", type=int, default=3, show_default=True, help="Rounds to measure.")
+@AS_JSON
+def bench_gate_cost(rows: int, rounds: int, as_json: bool) -> None:
+    """Seconds to judge sixty expectations beside three queries written by hand, in one run.
+
+    \b
+    Example:
+      lifecourse bench gate-cost 1000000 --json
+    """
+    from orchestration.bench import gate_cost as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), rows, rounds=rounds, progress=say)
+    if as_json:
+        _print_json(figures)
+        return
+    click.echo(
+        f"{figures['expectations']} expectations on {figures['rows']:,} rows of "
+        f"{figures['columns']} columns, median of {figures['rounds']} rounds: by hand "
+        f"{figures['by_hand_seconds']:.2f} s, the gate {figures['gate_seconds']:.2f} s, "
+        f"ratio {figures['ratio']:.2f}"
+    )
+
+
 @bench.command("spells")
 @click.argument("persons", type=int, default=1_000_000)
 @click.option("--sessions", type=int, help="Parallel sessions and threads; all cores by default.")
