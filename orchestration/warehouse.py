@@ -82,8 +82,24 @@ create table if not exists quality.metric_history (
     value double precision,
     primary key (load_id, table_name, metric, column_name, slice)
 );
--- The histogram of a figure that is one: rows by bucket.
-alter table quality.metric_history add column if not exists bins jsonb;
+-- bins: the histogram of a figure that is one, rows by bucket. tier: see quality.tiers. Added only
+-- where they are missing: `alter table` waits for every reader, even with `if not exists`.
+do $$
+begin
+    if not exists (
+        select from pg_attribute
+        where attrelid = 'quality.metric_history'::regclass and attname = 'bins'
+    ) then
+        alter table quality.metric_history add column bins jsonb;
+    end if;
+    if not exists (
+        select from pg_attribute
+        where attrelid = 'quality.check_result'::regclass and attname = 'tier'
+    ) then
+        alter table quality.check_result add column tier text;
+    end if;
+end
+$$;
 
 -- What stewards decided about loads and rules. release: publish these held loads although their
 -- gate failed; reject: never publish them; override: from now until expires_on the rule does not

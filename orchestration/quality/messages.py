@@ -85,6 +85,7 @@ def verdict(
         message=f"{subject}: {sentence}",
         why=rule.why,
         fix=rule.fix,
+        tier=rule.tier,
     )
 
 

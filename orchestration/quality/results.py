@@ -35,7 +35,8 @@ class CheckResult:
     """The verdict on one rule. No field holds a value of a delivered row.
 
     status: passed | failed | error | not_applicable. column: the column, or the failing
-    columns separated by commas. observed, threshold: as text, with their unit.
+    columns separated by commas. observed, threshold: as text, with their unit. tier: one of
+    tiers.TIERS.
     """
 
     rule_id: str
@@ -50,6 +51,7 @@ class CheckResult:
     message: str
     why: str
     fix: str
+    tier: str = "record value"
 
     @property
     def blocks(self) -> bool:
@@ -132,7 +134,7 @@ def save(
         with cursor.copy(
             "copy quality.check_result (load_id, agency, file, table_name, period, rule_id, "
             "expectation_type, column_name, dimension, severity, status, observed, threshold, "
-            "message, why, fix) from stdin"
+            "message, why, fix, tier) from stdin"
         ) as copy:
             for r in results:
                 copy.write_row(
@@ -153,6 +155,7 @@ def save(
                         r.message,
                         r.why,
                         r.fix,
+                        r.tier,
                     )
                 )
         cursor.executemany(

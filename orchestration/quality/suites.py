@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import UsageError
 from orchestration.landing.contracts import Contract, Table
-from orchestration.quality import typed
+from orchestration.quality import tiers, typed
 from orchestration.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 POLICY = PROJECT_ROOT / "expectations" / "_policy.yml"
 
 DIMENSIONS = ("correctness", "missingness", "accuracy", "stability")
-SEVERITIES = ("critical", "warning")
+SEVERITIES = ("critical", "warning", "info")
 
 # Expectation types a person may write, each with the kwargs it must and may have. The list
 # holds what Great Expectations 1.24 can run on PostgreSQL (measured 2026-11) and what its
@@ -164,6 +164,16 @@ class RuleSpec:
     @property
     def needs_history(self) -> bool:
         return self.type in _STABILITY
+
+    @property
+    def tier(self) -> str:
+        """Which of tiers.TIERS the rule is of."""
+        return tiers.tier(
+            self.type,
+            columns=len(self.reads),
+            history=self.needs_history,
+            sources=2 if self.batch and " join " in self.batch.lower() else 1,
+        )
 
     @property
     def source(self) -> str:

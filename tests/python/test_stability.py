@@ -178,3 +178,23 @@ def test_turnover_counts_ids_and_restated_columns(
     assert by_key["kept_ids", "case_no"] == by_key["compared", ""] == 140
     assert by_key["restated", "amount_claimed"] == 30
     assert by_key["restated", "filed_date"] == 0
+
+
+# --- tiers ---------------------------------------------------------------------------------
+
+
+def test_every_shipped_rule_has_its_tier_and_all_six_are_used() -> None:
+    from orchestration.quality import core_gate, gate, tiers
+
+    shipped = [r for c in load_contracts(load().contracts) for r in gate.specs(c)]
+    shipped += core_gate.specs()
+    assert {rule.tier for rule in shipped} == set(tiers.TIERS)
+    by_type = {rule.type: rule.tier for rule in shipped}
+    assert by_type["expect_key_to_be_unique"] == "case consistency"
+    assert by_type["expect_rows_to_have_a_parent"] == "cross-file consistency"
+    assert by_type["expect_turnover_near_history"] == "historical consistency"
+    [one] = [r for r in shipped if r.rule_id == "food_bank.visits.pounds_plausible"]
+    assert (one.tier, one.column) == ("record value", "pounds")
+    [two] = [r for r in shipped if r.rule_id == "k12.sections.ends_after_it_begins"]
+    assert two.tier == "record consistency"
+    assert two.column == "assignment_start_date, assignment_end_date"
