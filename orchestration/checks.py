@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from orchestration import intake
-from orchestration.assets.deliveries import candidate_key
+from orchestration.assets.deliveries import candidate_key, staging_key
 from orchestration.intake import FileSet
-from orchestration.resources import Installation
+from orchestration.landing.contracts import Contract
+from orchestration.resources import Installation, build_of
 
 if TYPE_CHECKING:
     from orchestration.quality.gate import CheckResult, GateReport, RuleSpec
@@ -109,6 +110,61 @@ def delivery_gate(file_set: FileSet) -> dg.AssetChecksDefinition:
     return check
 
 
+def lateness(contracts: Iterable[Contract]) -> dg.AssetChecksDefinition:
+    """Whether each file has come by the day its contract allows; what is late blocks nothing.
+
+    Asset checks rather than Dagster's freshness policies: those go by when a table was written,
+    and a month that was delivered late is not fresh the day it comes, nor is one that is replayed.
+    """
+    from orchestration.timeliness import RHYTHMS
+
+    assets = {
+        (contract.agency, contract.file): staging_key(contract.agency, contract.tables[0].name)
+        for contract in contracts
+        if contract.frequency in RHYTHMS and contract.access_class != "unavailable"
+    }
+
+    @dg.multi_asset_check(
+        name="lateness",
+        specs=[
+            dg.AssetCheckSpec("on_time", asset=asset, description="No period of it is late.")
+            for asset in assets.values()
+        ],
+        can_subset=True,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, installation: Installation
+    ) -> Iterator[dg.AssetCheckResult]:
+        from orchestration import notify, timeliness
+
+        settings = installation.settings
+        owed: dict[tuple[str, str], list[dict]] = {key: [] for key in assets}
+        for row in timeliness.expected(settings):
+            if (row["agency"], row["file"]) in owed:
+                owed[row["agency"], row["file"]].append(row)
+        for key, rows in owed.items():
+            if dg.AssetCheckKey(assets[key], "on_time") not in context.selected_asset_check_keys:
+                continue
+            late = [row for row in rows if row["days_late"]]
+            yield dg.AssetCheckResult(
+                check_name="on_time",
+                asset_key=assets[key],
+                passed=not late,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=next(iter(timeliness.summed_up(late)), "Nothing of it is late."),
+                metadata={
+                    "days_late": max((row["days_late"] for row in rows), default=0),
+                    "late": [row["period"] for row in late],
+                    "next": next(
+                        (f"{r['period']} due {r['due_on']}" for r in rows if not r["days_late"]), ""
+                    ),
+                },
+            )
+        notify.send_quietly(settings, context.log.info)
+
+    return check
+
+
 def core_gate(existing: Iterable[dg.AssetKey]) -> dg.AssetChecksDefinition:
     """The second gate: the linked core, before any panel or mart is built on it.
 
@@ -126,10 +182,14 @@ def core_gate(existing: Iterable[dg.AssetKey]) -> dg.AssetChecksDefinition:
         )
 
     @dg.multi_asset_check(name="gate__core", specs=[_spec(rule, asset) for rule, asset in rules])
-    def check(installation: Installation) -> Iterator[dg.AssetCheckResult]:
-        from orchestration import release
+    def check(
+        context: dg.AssetCheckExecutionContext, installation: Installation
+    ) -> Iterator[dg.AssetCheckResult]:
+        from orchestration import builds, release
 
         report = library.run_core_gate(installation.settings, schema_suffix=release.ASIDE)
+        if report.passed:
+            builds.done(installation.settings, build_of(context.run), "core_gate")
         yield from _verdicts(rules, [report])
 
     return check

@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,18 +249,20 @@ def run(deliveries: Path | None, agency: str | None, through: str | None, as_jso
 
 
 @main.command()
-@click.option("--agency", help="Only this agency.")
+@click.argument("agencies", nargs=-1, metavar="[AGENCY ...]")
 @click.option("--deliveries", type=DIRECTORY, help="Folder to copy into.")
-def pull(agency: str | None, deliveries: Path | None) -> None:
-    """Copy what is new from the servers that the contracts name into the deliveries folder.
+@AS_JSON
+def pull(agencies: tuple[str, ...], deliveries: Path | None, as_json: bool) -> None:
+    """Copy what is new from the agencies' servers into the deliveries folder.
 
-    Credentials come from the environment variables whose names the contracts give.
+    Where a file lies is said by its contract (`servers`) or by the file that LIFECOURSE_SERVERS
+    names; credentials come from the environment variables named there. Without AGENCY, all.
 
     \b
     Example:
-      lifecourse pull --agency k12 && lifecourse run
+      lifecourse pull k12 jail && lifecourse run
     """
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from orchestration import landing, pulling
     from orchestration.progress import say
@@ -267,29 +270,55 @@ def pull(agency: str | None, deliveries: Path | None) -> None:
     settings = _settings()
     if deliveries:
         settings = replace(settings, deliveries=deliveries)
+    contracts = landing.load_contracts(settings.contracts)
     with _progress():
         report = pulling.pull(
-            settings, landing.load_contracts(settings.contracts), agency=agency, progress=say
+            settings, pulling.served(settings, contracts), agencies=agencies, progress=say
         )
-    for file in report.files:
-        click.echo(f"pulled {file.place} ({file.bytes:,} bytes)")
-    click.echo(f"{len(report.files)} new files, {report.unchanged} unchanged")
+    if as_json:
+        _print_json(
+            {
+                "files": [asdict(file) for file in report.files],
+                "unchanged": report.unchanged,
+                "problems": [str(problem) for problem in report.problems],
+            }
+        )
+    else:
+        for file in report.files:
+            click.echo(f"pulled {file.place} ({file.bytes:,} bytes)")
+        click.echo(f"{len(report.files)} new files, {report.unchanged} unchanged")
     for problem in report.problems:
         click.echo(f"lifecourse: {problem}", err=True)
     sys.exit(max((problem.exit_code for problem in report.problems), default=0))
 
 
 @main.command("deliveries")
+@click.option("--late", is_flag=True, help="What is owed instead: due, late, waiting, next.")
+@click.option("--on", "today", type=click.DateTime(["%Y-%m-%d"]), help="Judge by this day.")
 @AS_JSON
-def list_deliveries(as_json: bool) -> None:
-    """List delivered files, their status and the rules that held them.
+def list_deliveries(late: bool, today: datetime | None, as_json: bool) -> None:
+    """List delivered files, the rules that held them, and what is late.
 
     \b
     Example:
-      lifecourse deliveries --json
+      lifecourse deliveries --late --on 2025-04-20
     """
     from orchestration import summary as library
+    from orchestration import timeliness
 
+    owed = timeliness.expected(_settings(), today=today.date() if today else None)
+    if late:
+        if as_json:
+            _print_json(owed)
+            return
+        click.echo(f"{'file':34} {'period':10} {'due':10} {'days late':>9}  state")
+        for row in owed:
+            rejected = ", what came was rejected" if row["was_rejected"] else ""
+            click.echo(
+                f"{row['agency'] + '/' + row['file']:34} {row['period']:10} {row['due_on']!s:10} "
+                f"{row['days_late'] or '':>9}  {row['state']}{rejected}"
+            )
+        return
     rows = library.deliveries(_settings())
     if as_json:
         _print_json(rows)
@@ -310,6 +339,29 @@ def list_deliveries(as_json: bool) -> None:
             click.echo(f"{'':14}{row['reason']}")
         for rule in row["failed_rules"]:
             click.echo(f"{'':14}- {rule['severity']}: {rule['message']}")
+    for sentence in timeliness.summed_up(owed):
+        click.echo(f"late    {sentence}")
+
+
+@main.command()
+def notify() -> None:
+    """Tell by mail and webhook of held, rejected and late deliveries that were not told yet.
+
+    `run` does it at its end; for deliveries that stay away, call this every morning. Where to
+    send to comes from the environment, see the README.
+
+    \b
+    Example:
+      lifecourse notify
+    """
+    from orchestration import notify as library
+    from orchestration.errors import UsageError
+
+    if not library.channels():
+        raise UsageError("Neither LIFECOURSE_SMTP_HOST nor LIFECOURSE_WEBHOOK_URL is set.")
+    sent = library.send(_settings())
+    told = (f"{number} events by {name}" for name, number in sent.items())
+    click.echo(", ".join(told) or "nothing new to tell")
 
 
 @main.command()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration import pipeline, server, summary, warehouse
+from orchestration import pipeline, server, summary, timeliness, warehouse
 from orchestration.errors import UsageError
 from orchestration.progress import say
 from orchestration.settings import Settings
@@ -66,6 +66,9 @@ def run(
 
     card = json.loads((county / "county.json").read_text())
     last_good = max(path.name for path in observed.glob("*/*") if path.name < card["bad_delivery"])
+    with warehouse.connect(settings) as connection:
+        # Otherwise the county, whose months are past, would be late with everything.
+        timeliness.set_clock(connection, timeliness.last_day(card["bad_delivery"]))
     first = pipeline.run(settings, observed, through=last_good, echo=echo)
     if not first.accepted and not first.built:
         echo(

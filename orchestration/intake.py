@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from orchestration import landing, warehouse
+from orchestration import landing, timeliness, warehouse
 from orchestration.landing.contracts import Contract
 from orchestration.progress import say
 from orchestration.settings import Settings
@@ -53,6 +53,22 @@ def file_sets(contracts: Iterable[Contract]) -> tuple[FileSet, ...]:
         FileSet(agency, name, tuple(members))
         for (agency, name), members in groupby(loading, key=lambda c: (c.agency, c.publish_set))
     )
+
+
+def prepare(settings: Settings) -> tuple[Contract, ...]:
+    """Ready the warehouse for a run; returns the contracts. Call it with the run lock held.
+
+    Makes bookkeeping and staging tables that are missing, and mends what a killed run left.
+    """
+    contracts = landing.load_contracts(settings.contracts)
+    with warehouse.connect(settings) as connection:
+        warehouse.ensure_bookkeeping(connection)
+        landing.ensure_staging(connection, contracts)
+        timeliness.ensure(connection, contracts)
+        connection.commit()
+        landing.recover(connection)
+        connection.commit()
+    return contracts
 
 
 def load(settings: Settings, file_set: FileSet, delivery: str) -> list[LoadedFile]:

@@ -6,7 +6,6 @@ Add here: the order of the main job. Keep out: what its steps do.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import defaultdict
@@ -16,10 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration import dbt, landing, server, warehouse
+from orchestration import builds, dbt, intake, landing, notify, server, warehouse
 from orchestration.errors import LifecourseError, UsageError
 from orchestration.intake import FileSet, file_sets
-from orchestration.linkage import overrides, schema
 from orchestration.progress import say
 from orchestration.settings import Settings
 
@@ -69,14 +67,26 @@ def run(
     contracts = landing.load_contracts(settings.contracts)
     report = RunReport()
     found = landing.discover(deliveries, contracts, agency=agency)
-    with warehouse.connect(settings, autocommit=True) as lock, warehouse.run_lock(lock):
+    try:
+        _take_in_and_build(settings, deliveries, contracts, found, through, report, echo)
+    finally:
+        notify.send_quietly(settings, echo)
+    return report
+
+
+def _take_in_and_build(
+    settings: Settings,
+    deliveries: Path,
+    contracts: tuple[landing.Contract, ...],
+    found: list[landing.DeliveredFile],
+    through: str | None,
+    report: RunReport,
+    echo: Echo,
+) -> None:
+    with warehouse.run_lock_shared(settings):
+        intake.prepare(settings)
         with warehouse.connect(settings) as connection:
-            warehouse.ensure_bookkeeping(connection)
             report.started_at = connection.execute("select clock_timestamp()").fetchone()[0]
-            landing.ensure_staging(connection, contracts)
-            connection.commit()
-            landing.recover(connection)
-            connection.commit()
             pending = _register(
                 connection, [f for f in found if not through or f.delivery <= through], report, echo
             )
@@ -87,7 +97,6 @@ def run(
             with warehouse.kept_open(settings), engine.kept_open(settings):
                 _accept(settings, deliveries, file_sets(contracts), pending, report, echo)
         _build_if_changed(settings, report, echo)
-    return report
 
 
 def _register(
@@ -132,16 +141,23 @@ def _accept(
     job = definitions.resolve_job_def(ACCEPT)
     for delivery in sorted(pending, key=landing.order):
         instance.add_dynamic_partitions(delivery_partitions.name, [delivery])
-        selection: list[dg.AssetKey] = []
+        candidates: set[dg.AssetKey] = set()
+        staging: set[dg.AssetKey] = set()
         for file_set in sets:
             if (file_set.agency, file_set.name) in pending[delivery]:
                 for _, table in file_set.tables:
-                    selection.append(candidate_key(file_set.agency, table))
-                    selection.append(staging_key(file_set.agency, table))
-        job.execute_in_process(
+                    candidates.add(candidate_key(file_set.agency, table))
+                    staging.add(staging_key(file_set.agency, table))
+        # Of the checks the gates alone: whether other deliveries are late is another question.
+        gates = {
+            check for check in job.asset_layer.asset_graph.asset_check_keys
+            if check.asset_key in candidates
+        }  # fmt: skip
+        job.get_subset(
+            asset_selection=candidates | staging, asset_check_selection=gates
+        ).execute_in_process(
             instance=instance,
             partition_key=delivery,
-            asset_selection=selection,
             run_config=_QUIET,
             raise_on_error=False,
         )
@@ -184,36 +200,13 @@ def _report_delivery(settings: Settings, delivery: str, report: RunReport, echo:
 
 def _build_if_changed(settings: Settings, report: RunReport, echo: Echo) -> None:
     with warehouse.connect(settings) as connection:
-        inputs = _fingerprint(settings, connection)
-        if inputs is None:
-            echo("nothing has been accepted yet, so there is nothing to build")
-            return
-        last = connection.execute(
-            "select inputs from quality.build where status = 'released' "
-            "order by build_id desc limit 1"
-        ).fetchone()
-        if last and last[0] == inputs:
-            return
-        build_id = connection.execute(
-            "insert into quality.build (inputs) values (%s) returning build_id", [inputs]
-        ).fetchone()[0]
-        connection.commit()
-        try:
-            _build(settings)
-        except BaseException:
-            _finish(connection, build_id, "failed")
-            raise
-        _finish(connection, build_id, "released")
-    report.built = True
-    echo("released  core, panels and marts")
-
-
-def _finish(connection: psycopg.Connection, build_id: int, status: str) -> None:
-    connection.execute(
-        "update quality.build set status = %s, finished_at = now() where build_id = %s",
-        [status, build_id],
-    )
-    connection.commit()
+        needed = builds.needed(connection, settings)
+    if needed is None:
+        echo("nothing has been accepted yet, so there is nothing to build")
+    elif needed:
+        _build(settings)
+        report.built = True
+        echo("released  core, panels and marts")
 
 
 def _build(settings: Settings) -> None:
@@ -235,37 +228,6 @@ def _build(settings: Settings) -> None:
             f"The build stopped at {', '.join(failed)}; the last release stays as it was. "
             f"See {settings.home / 'logs' / 'dbt.log'} or the run in `lifecourse ui`."
         )
-
-
-def _fingerprint(settings: Settings, connection: psycopg.Connection) -> str | None:
-    """What a build depends on, as one hash; None while no load is current."""
-    # A duplicate adds no rows, but moves the end of its source's coverage.
-    current = [
-        row[0]
-        for row in connection.execute(
-            "select load_id from quality.load where is_current or status = 'duplicate' "
-            "order by load_id"
-        )
-    ]
-    if not current:
-        return None
-    digest = hashlib.sha256(",".join(map(str, current)).encode())
-    # A decision that expired today asks for a build as one that was made today does.
-    if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
-        schema.ensure(connection)
-        digest.update(repr(overrides.read(connection).to_pylist()).encode())
-    files = [
-        *dbt.project_files(settings),
-        *(
-            path
-            for path in sorted((settings.root / "orchestration" / "linkage").rglob("*"))
-            if path.suffix in (".py", ".json", ".csv")
-        ),
-        *sorted((settings.contracts / "core").glob("*.yml")),
-    ]
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -321,7 +283,10 @@ concurrency: {runs: {max_concurrent_runs: 1}}
   class: OpenSqliteEventLogStorage
   config: {{base_dir: {json.dumps(str(home / "history" / "runs"))}}}
 """
-    (home / "dagster.yaml").write_text(text)
+    written = home / "dagster.yaml"
+    # Runs of the UI come by here too, while Dagster's other processes may be reading the file.
+    if not written.exists() or written.read_text() != text:
+        written.write_text(text)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     os.environ.update(warehouse.environment(settings))
@@ -345,10 +310,9 @@ def prepare_ui(settings: Settings, deliveries: Path | None) -> None:
     if not settings.database_url:
         # Dagster replaces this process, and with it goes the lease on the server.
         server.start(settings, keep=True)
-    contracts = landing.load_contracts(settings.contracts)
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
-        landing.ensure_staging(connection, contracts)
+        landing.ensure_staging(connection, landing.load_contracts(settings.contracts))
     prepare_dagster(settings)
     dbt.ensure_manifest(settings)
     demo = settings.home / "demo"

@@ -7,7 +7,7 @@ transaction when both gates have passed. Add here: what a release is. Keep out: 
 
 from __future__ import annotations
 
-from orchestration import warehouse
+from orchestration import builds, warehouse
 from orchestration.errors import LifecourseError
 from orchestration.settings import Settings
 
@@ -16,15 +16,17 @@ _BEFORE = "__before"
 SUFFIX_VARIABLE = "LIFECOURSE_SCHEMA_SUFFIX"
 
 
-def flip(settings: Settings) -> list[str]:
+def flip(settings: Settings, run: str) -> list[str]:
     """Rename every schema that was built aside into its place; the old ones are dropped.
 
-    One transaction: a reader sees the last release or this one, never a mixture. Returns the
-    names of the released schemas. Raises LifecourseError when no core was built, and
+    One transaction, in which the build of the run becomes the released one: a reader sees the
+    last release or this one, never a mixture. Returns the names of the released schemas. Raises
+    LifecourseError unless the run's build is whole (builds.demand_whole), and
     psycopg.errors.LockNotAvailable when a reader holds a lock for more than 30 seconds; nothing
     has changed then.
     """
     with warehouse.connect(settings) as connection:
+        build_id = builds.demand_whole(connection, run)
         aside = [
             row[0]
             for row in connection.execute(
@@ -50,4 +52,5 @@ def flip(settings: Settings) -> list[str]:
             connection.execute(f'alter schema "{name}{ASIDE}" rename to "{name}"')
         for name in existing:
             connection.execute(f'drop schema "{name}{_BEFORE}" cascade')
+        builds.released(connection, build_id)
     return released

@@ -6,6 +6,8 @@ Add here: a resource. Keep out: connections; libraries open their own when they 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -14,13 +16,38 @@ from dagster_dbt import DbtCliResource, DbtProject
 from orchestration import settings as settings_module
 from orchestration.settings import Settings
 
+# A run of the UI waits for another run's end this long; a large county's takes hours (2026-11-25).
+PATIENCE = 6 * 3600
+
 
 class Installation(dg.ConfigurableResource):
-    """The settings of this installation, read from the environment when an asset runs."""
+    """The settings of this installation, read from the environment when an asset runs.
+
+    Every asset asks for it, so it holds the run lock from a run's first step to its last:
+    however a run is started, it is alone. Within `lifecourse run` the lock is held already.
+    """
 
     @property
     def settings(self) -> Settings:
         return settings_module.load()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Installation]:
+        from orchestration import builds, intake, warehouse
+
+        with warehouse.run_lock_shared(self.settings, patience=PATIENCE) as alone:
+            if alone:
+                intake.prepare(self.settings)
+            try:
+                yield self
+            finally:
+                if context.run:
+                    builds.ended(self.settings, build_of(context.run))
+
+
+def build_of(run: dg.DagsterRun) -> str:
+    """The run whose build this one makes: a retry goes on with that of the run it retries."""
+    return run.root_run_id or run.run_id
 
 
 def dbt_project() -> DbtProject:

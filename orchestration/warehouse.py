@@ -7,6 +7,7 @@ makes them from contracts) and everything dbt builds.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -151,14 +152,21 @@ create table if not exists quality.access_log (
 
 -- One row per build of everything downstream of staging. `inputs` is the fingerprint of what
 -- went in (current loads, models, seeds, linkage model): the same again needs no new build.
+-- run_id: the Dagster run; steps, publication: what a release demands (orchestration.builds).
 create table if not exists quality.build (
     build_id integer generated always as identity primary key,
     inputs text not null,
     status text not null default 'running' check (status in ('running', 'released', 'failed')),
+    run_id text unique,
+    steps text[] not null default '{}',
+    publication bigint,
     started_at timestamptz not null default now(),
     finished_at timestamptz
 );
 """
+RUN_LOCK = "hashtext('lifecourse.run')"
+# The warehouses (connection strings) whose run lock this process holds.
+_holding: list[str] = []
 
 
 def url(settings: Settings) -> str:
@@ -240,18 +248,40 @@ def session(settings: Settings) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def run_lock(connection: psycopg.Connection) -> Iterator[None]:
-    """Hold the one-run-at-a-time lock; raises UnusableEnvironment when another run has it."""
-    got = connection.execute("select pg_try_advisory_lock(hashtext('lifecourse.run'))").fetchone()
-    if not got or not got[0]:
-        raise UnusableEnvironment(
-            "Another lifecourse run is at work on this warehouse; wait for it to end, then "
-            "run again."
-        )
+def run_lock(connection: psycopg.Connection, *, patience: float = 0) -> Iterator[None]:
+    """Hold the one-run-at-a-time lock.
+
+    patience: seconds to wait for another run's end. Raises UnusableEnvironment when another run
+    has it still.
+    """
+    deadline = time.monotonic() + patience
+    while not connection.execute(f"select pg_try_advisory_lock({RUN_LOCK})").fetchone()[0]:
+        if time.monotonic() >= deadline:
+            raise UnusableEnvironment(
+                "Another lifecourse run is at work on this warehouse; wait for it to end, then "
+                "run again."
+            )
+        time.sleep(1)
+    _holding.append(connection.info.dsn)
     try:
         yield
     finally:
-        connection.execute("select pg_advisory_unlock(hashtext('lifecourse.run'))")
+        _holding.pop()
+        connection.execute(f"select pg_advisory_unlock({RUN_LOCK})")
+
+
+@contextmanager
+def run_lock_shared(settings: Settings, *, patience: float = 0) -> Iterator[bool]:
+    """Hold the lock as part of the run this process is at already, or else as a run of its own.
+
+    Yields whether it is a run of its own. Raises as run_lock does.
+    """
+    with connect(settings, autocommit=True) as connection:
+        if connection.info.dsn in _holding:
+            yield False
+            return
+        with run_lock(connection, patience=patience):
+            yield True
 
 
 def ensure_bookkeeping(connection: psycopg.Connection) -> None:

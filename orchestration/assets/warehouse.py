@@ -12,10 +12,10 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+from orchestration import builds, release
 from orchestration import dbt as dbt_library
-from orchestration import release
 from orchestration.progress import say
-from orchestration.resources import Installation, dbt_project
+from orchestration.resources import Installation, build_of, dbt_project
 
 LINKAGE_TABLES = ("crosswalk", "person", "edge", "person_event", "run")
 
@@ -59,20 +59,24 @@ def _run_dbt(
     dbt_library.keep_parsed(settings, invocation.target_path)
 
 
-def _dbt_layer(name: str, select: str, label: str) -> dg.AssetsDefinition:
+def _dbt_layer(name: str, step: str, label: str) -> dg.AssetsDefinition:
     project = dbt_project()
 
     @dbt_assets(
         name=name,
         manifest=project.manifest_path,
         project=project,
-        select=select,
+        select=f"tag:{step}",
         dagster_dbt_translator=Translator(),
     )
     def layer(
         context: dg.AssetExecutionContext, installation: Installation, dbt: DbtCliResource
     ) -> Iterator[Any]:
+        if step == builds.STEPS[0] and not context.is_subset:
+            builds.begin(installation.settings, build_of(context.run))
         yield from _run_dbt(context, installation, dbt, label)
+        if not context.is_subset:
+            builds.done(installation.settings, build_of(context.run), step)
 
     return layer
 
@@ -80,9 +84,9 @@ def _dbt_layer(name: str, select: str, label: str) -> dg.AssetsDefinition:
 def dbt_layers() -> list[dg.AssetsDefinition]:
     """The dbt project in three steps. Reads target/manifest.json; touches no database."""
     return [
-        _dbt_layer("dbt_before_linkage", "tag:before_linkage", "staging and identity"),
-        _dbt_layer("dbt_core", "tag:core", "core"),
-        _dbt_layer("dbt_marts", "tag:marts", "panels and marts"),
+        _dbt_layer("dbt_before_linkage", "before_linkage", "staging and identity"),
+        _dbt_layer("dbt_core", "core", "core"),
+        _dbt_layer("dbt_marts", "marts", "panels and marts"),
     ]
 
 
@@ -98,11 +102,14 @@ def dbt_layers() -> list[dg.AssetsDefinition]:
         for table in LINKAGE_TABLES
     ],
 )
-def link(installation: Installation) -> Iterator[dg.MaterializeResult]:
+def link(
+    context: dg.AssetExecutionContext, installation: Installation
+) -> Iterator[dg.MaterializeResult]:
     """Give every source record its person, the same person as last time."""
     from orchestration import linkage
 
     report = linkage.link(installation.settings, progress=say)
+    builds.done(installation.settings, build_of(context.run), "link")
     for table in LINKAGE_TABLES:
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(["linkage", table]), metadata=report.metadata
@@ -111,10 +118,11 @@ def link(installation: Installation) -> Iterator[dg.MaterializeResult]:
 
 def release_asset(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(name="release", group_name="release", deps=marts)
-    def release_current(installation: Installation) -> dg.MaterializeResult:
+    def release_current(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> dg.MaterializeResult:
         """The schemas readers use, replaced in one transaction."""
-        return dg.MaterializeResult(
-            metadata={"schemas": ", ".join(release.flip(installation.settings))}
-        )
+        schemas = release.flip(installation.settings, build_of(context.run))
+        return dg.MaterializeResult(metadata={"schemas": ", ".join(schemas)})
 
     return release_current

@@ -23,7 +23,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
-from orchestration import landing, warehouse
+from orchestration import landing, timeliness, warehouse
 from orchestration.desk import reading, users
 from orchestration.desk.users import User
 from orchestration.errors import LifecourseError, UsageError
@@ -226,7 +226,8 @@ class _Desk:
             request, "index.html", user,
             loads=reading.loads(connection, status=status or None, agency=agency or None),
             statuses=reading.statuses(connection), agencies=reading.agencies(connection),
-            late=reading.late(connection), status_now=status or "", agency_now=agency or "",
+            late=timeliness.read(connection, late_only=True),
+            status_now=status or "", agency_now=agency or "",
         )  # fmt: skip
 
     def load(self, request: Request, connection: psycopg.Connection, user: User) -> Response:

@@ -169,17 +169,6 @@ def difference(
     return found
 
 
-def late(connection: psycopg.Connection) -> list[dict[str, Any]]:
-    """Deliveries that should be here by now, latest first; empty before the first run."""
-    there = connection.execute("select to_regclass('quality.expected_delivery')").fetchone()
-    if not (there and there[0]):
-        return []
-    return _dicts(
-        connection,
-        "select * from quality.expected_delivery where days_late > 0 order by days_late desc",
-    )
-
-
 _IDENTITY = (
     "first_name", "middle_name", "last_name", "suffix", "maiden_name", "birth_date", "sex", "ssn",
     "ssn_last4", "address_key", "zip",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,17 @@ FILE_FORMATS = ("csv", "fixed_width", "excel", "parquet", "ndjson")
 DELIVERY_KINDS = ("snapshot", "increment")
 DELIVERY_TYPES = ("original", "resubmission", "full_replacement", "correction", "incremental")
 LOGICAL_TYPES = ("string", "integer", "number", "date", "timestamp", "boolean")
+# How often a file comes; `when changed` and `never` are never due (orchestration.timeliness).
+FREQUENCIES = (
+    "daily",
+    "weekly",
+    "monthly",
+    "quarterly",
+    "twice a year",
+    "yearly",
+    "when changed",
+    "never",
+)
 TEAM_ROLES = ("data_owner", "data_steward", "data_custodian")
 
 # PostgreSQL cuts identifiers at 63 bytes; a candidate table adds "_l" and a load id of up to
@@ -143,6 +155,9 @@ class Contract:
     from 1; footer_rows are cut off at the end; so are last rows whose first value matches
     footer_pattern as a whole. privacy_preserving: how a source encodes the identifiers that
     it does not share (linkage.encoded_files.plan), None for a source that delivers them.
+    latency: days after the end of a period within which its file has to come, and why; None
+    leaves them to expectations/_policy.yml. first_day, last_day: from and until when the agency
+    delivers (ODCS generalAvailability, endOfLife).
     """
 
     agency: str
@@ -175,6 +190,9 @@ class Contract:
     footer_pattern: str | None = None
     servers: tuple[Server, ...] = ()
     privacy_preserving: dict[str, Any] | None = field(default=None, compare=False)
+    latency: tuple[int, str] | None = None
+    first_day: date | None = None
+    last_day: date | None = None
     expectations: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
     def matches(self, file_name: str) -> re.Match[str] | None:
@@ -205,6 +223,22 @@ def load_contracts(folder: Path) -> tuple[Contract, ...]:
                     f"{table.name}; give one of them another name."
                 )
     return contracts
+
+
+def servers_from(path: Path, entries: list[Any]) -> tuple[Server, ...]:
+    """Entries as the ODCS section `servers` has them, of another file. Raises UsageError."""
+    from open_data_contract_standard.model import Server as Entry
+    from pydantic import ValidationError
+
+    try:
+        found = [Entry.model_validate(entry) for entry in entries]
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        raise UsageError(
+            f"The servers in {path.name} break the Open Data Contract Standard at {place}; "
+            "mend them."
+        ) from None
+    return _servers(_Fields(path), found)
 
 
 def load_contract(path: Path) -> Contract:
@@ -245,7 +279,11 @@ def load_contract(path: Path) -> Contract:
         owner=team["data_owner"],
         steward=team["data_steward"],
         custodian=team["data_custodian"],
-        frequency=_service_level(reader, document, "frequency"),
+        frequency=reader.choice(
+            "slaProperties frequency",
+            _service_level(reader, document, "frequency"),
+            FREQUENCIES,
+        ),
         retention=_service_level(reader, document, "retention"),
         file_format=file_format,
         file_pattern=reader.text("filePattern", custom.get("filePattern")),
@@ -263,8 +301,11 @@ def load_contract(path: Path) -> Contract:
         header_row=reader.whole("headerRow", custom.get("headerRow", 1), 1),
         footer_rows=reader.whole("footerRows", custom.get("footerRows", 0), 0),
         footer_pattern=custom.get("footerPattern"),
-        servers=_servers(reader, document),
         privacy_preserving=_privacy_preserving(reader, custom, tables),
+        servers=_servers(reader, document.servers or []),
+        latency=_latency(reader, document),
+        first_day=_day(reader, document, "generalAvailability"),
+        last_day=_day(reader, document, "endOfLife"),
         expectations=expectations,
     )
     _check_format(reader, contract)
@@ -371,6 +412,28 @@ def _service_level(reader: _Fields, document: OpenDataContractStandard, name: st
     raise reader.wrong(f"slaProperties {name}", "is missing")
 
 
+def _latency(reader: _Fields, document: OpenDataContractStandard) -> tuple[int, str] | None:
+    for level in document.slaProperties or []:
+        if level.property == "latency":
+            if level.unit not in ("d", "day", "days"):
+                raise reader.wrong("slaProperties latency", "must have the unit d (days)")
+            days = reader.whole("slaProperties latency", level.value, 0)
+            return days, reader.text("slaProperties latency description", level.description)
+    return None
+
+
+def _day(reader: _Fields, document: OpenDataContractStandard, name: str) -> date | None:
+    for level in document.slaProperties or []:
+        if level.property == name:
+            try:
+                return date.fromisoformat(str(level.value))
+            except ValueError:
+                raise reader.wrong(
+                    f"slaProperties {name}", "must be a day such as 2025-01-01"
+                ) from None
+    return None
+
+
 def _delivery_type(reader: _Fields, custom: dict[str, Any]) -> str:
     by_kind = "full_replacement" if custom.get("deliveryKind") == "snapshot" else "original"
     return reader.choice("deliveryType", custom.get("deliveryType", by_kind), DELIVERY_TYPES)
@@ -432,9 +495,9 @@ def _sheet(reader: _Fields, value: object) -> str | int | None:
     return reader.whole("sheet", value, 1)
 
 
-def _servers(reader: _Fields, document: OpenDataContractStandard) -> tuple[Server, ...]:
+def _servers(reader: _Fields, entries: list[Any]) -> tuple[Server, ...]:
     servers = []
-    for number, server in enumerate(document.servers or [], start=1):
+    for number, server in enumerate(entries, start=1):
         place = f"servers {server.server or number}"
         try:
             port = None if server.port is None else int(server.port)

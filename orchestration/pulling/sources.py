@@ -42,7 +42,8 @@ class Remote:
     """One file to be had.
 
     fingerprint: changes when the file does; None when only its content tells. modified: when
-    the server says it was last written. fetch: writes it into an open binary file.
+    the server says it was last written. fetch: writes it into an open binary file; what that
+    holds already is taken as the beginning, or overwritten where the server cannot go on from it.
     """
 
     name: str
@@ -265,9 +266,17 @@ def _copier(files: Any, entry: dict[str, Any], place: str) -> Callable[[BinaryIO
 
     def fetch(target: BinaryIO) -> None:
         with files.open(path, "rb") as stream:
+            if target.tell():
+                try:
+                    stream.seek(target.tell())
+                except (ValueError, NotImplementedError, OSError):
+                    target.seek(0)
             while block := stream.read(BLOCK):
                 target.write(block)
+        target.truncate()
         if size is not None and target.tell() != size:
+            target.seek(0)
+            target.truncate()
             raise LifecourseError(
                 f"{place}: a file changed while it was copied; pull again when it is written."
             )

@@ -185,7 +185,7 @@ class RuleSpec:
 
 @dataclass(frozen=True)
 class Policy:
-    """The defaults of expectations/_policy.yml."""
+    """The defaults of expectations/_policy.yml. grace: by frequency, days and their reason."""
 
     compare_with: int
     needs: int
@@ -195,6 +195,7 @@ class Policy:
     stability: Mapping[str, Mapping[str, Any]]
     second_person: Mapping[str, tuple[str, ...]]
     longest_override_days: int
+    grace: Mapping[str, tuple[int, str]]
 
 
 @lru_cache(maxsize=4)
@@ -216,10 +217,14 @@ def policy(path: Path = POLICY) -> Policy:
                 for kind in ("release", "override")
             },
             longest_override_days=int(content["decisions"]["longest_override_days"]),
+            grace={
+                frequency: (int(entry["days"]), " ".join(str(entry["because"]).split()))
+                for frequency, entry in content["timeliness"]["grace"].items()
+            },
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{where} needs history, decisions, structure and stability; mend it."
+            f"{where} needs history, decisions, timeliness, structure and stability; mend it."
         ) from error
     for name, entry in {**found.structure, **found.stability}.items():
         _check_entry(where, name, entry, (_WRITTEN - {"id", "kwargs"}) | _REASON, {"limit"})

@@ -81,7 +81,12 @@ def test_the_graph_runs_from_delivery_to_release(definitions):
         ["panels", "person_month"],
     ):
         assert dg.AssetKey(key) in upstream, f"{'/'.join(key)} does not lead to the release"
-    assert {job.name for job in definitions.jobs} == {"accept_delivery", "build_warehouse"}
+    assert {job.name for job in definitions.jobs} == {
+        "accept_delivery",
+        "build_warehouse",
+        "check_lateness",
+        "run_pipeline",
+    }
 
 
 def test_the_gate_on_core_blocks_the_marts(definitions):
