@@ -21,7 +21,7 @@ from test_timeliness import HEADER, take
 from orchestration import automation, builds, dbt, landing, release, resources, warehouse
 from orchestration import settings as settings_module
 from orchestration.errors import LifecourseError, UnusableEnvironment
-from orchestration.jobs import LATENESS, RUN
+from orchestration.jobs import BUILD, LATENESS, RUN
 from orchestration.settings import Settings
 
 SCHOOL = "0001,North,D1,One,ES,,Newark,19711,1990-09-01,\n"
@@ -203,6 +203,18 @@ def test_a_table_made_by_hand_waits_for_the_run_at_work(
             ).fetchone()[0]
         with warehouse.run_lock_shared(settings) as alone:
             assert alone
+
+
+def test_a_release_made_by_hand_is_refused(definitions: dg.Definitions, settings: Settings) -> None:
+    job = definitions.resolve_job_def(BUILD).get_subset(asset_selection={dg.AssetKey("release")})
+    with dg.instance_for_test() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "This run is no whole build" in str(failure.event_specific_data.error.cause)
 
 
 def test_lateness_is_a_check_of_each_contract(
