@@ -18,9 +18,9 @@ import pytest
 
 from orchestration import warehouse as warehouse_module
 from orchestration.errors import LifecourseError, UnusableEnvironment, UsageError
-from orchestration.landing import load_contract
+from orchestration.landing import discover, load_contract
 from orchestration.landing.contracts import Contract, Server
-from orchestration.pulling import PullReport, pull
+from orchestration.pulling import PullReport, pull, served, sources, transfer
 from orchestration.settings import PROJECT_ROOT, Settings, load
 
 HEADER = (
@@ -130,7 +130,13 @@ def test_a_contract_says_where_its_file_is(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def sftp(tmp_path: Path) -> Iterator[tuple[int, str, Path]]:
+def read_from() -> list[int]:
+    """The offsets that the SFTP server was asked to read from."""
+    return []
+
+
+@pytest.fixture
+def sftp(tmp_path: Path, read_from: list[int]) -> Iterator[tuple[int, str, Path]]:
     """A real SFTP server for user county: (port, its host key, its folder)."""
     import paramiko
 
@@ -149,6 +155,11 @@ def sftp(tmp_path: Path) -> Iterator[tuple[int, str, Path]]:
         def get_allowed_auths(self, username: str) -> str:
             return "password"
 
+    class Handle(paramiko.SFTPHandle):
+        def read(self, offset: int, length: int) -> bytes | int:
+            read_from.append(offset)
+            return super().read(offset, length)
+
     class Files(paramiko.SFTPServerInterface):
         def list_folder(self, path: str) -> list[paramiko.SFTPAttributes]:
             real = folder / path.lstrip("/")
@@ -166,7 +177,7 @@ def sftp(tmp_path: Path) -> Iterator[tuple[int, str, Path]]:
         lstat = stat
 
         def open(self, path: str, flags: int, attr: object) -> paramiko.SFTPHandle:
-            handle = paramiko.SFTPHandle(flags)
+            handle = Handle(flags)
             handle.readfile = (folder / path.lstrip("/")).open("rb")  # type: ignore[attr-defined]
             return handle
 
@@ -231,6 +242,79 @@ def test_sftp(
     assert kind is UnusableEnvironment and "Authentication" in says
     kind, says = problem(once(home, schools, replace(good, port=closed_port())))
     assert kind is UnusableEnvironment and "cannot be reached" in says
+
+
+def test_what_was_cut_off_goes_on_where_it_stopped(
+    home: Settings,
+    schools: Contract,
+    sftp: tuple[int, str, Path],
+    read_from: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, key, folder = sftp
+    text = CSV + CSV.split("\n")[1].join(["", *["\n"] * 10_000])
+    (folder / "schools.csv").write_text(text)
+    monkeypatch.setenv("COUNTY_USER", "county")
+    monkeypatch.setenv("COUNTY_PASSWORD", SECRET)
+    monkeypatch.setattr(transfer, "TELL_EVERY", 0)
+    monkeypatch.setattr(sources, "BLOCK", 1 << 16)
+    options: dict[str, object] = {
+        "userVariable": "COUNTY_USER",
+        "passwordVariable": "COUNTY_PASSWORD",
+        "hostKey": key,
+    }
+    place = server("sftp", options, host="127.0.0.1", port=port, path="/")
+    told = []
+
+    def cut_off(line: str) -> None:
+        told.append(line)
+        if "so far" in line and len(told) > 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pull(home, [replace(schools, servers=(place,))], progress=cut_off)
+    (half,) = (home.deliveries / "k12").glob(".pulling-*")
+    had = half.stat().st_size
+    assert 0 < had < len(text)
+    assert discover(home.deliveries, [schools]) == []
+    read_from.clear()
+    assert places(once(home, schools, place)) == [f"k12/{MONTH}/schools.csv"]
+    assert min(read_from) >= had > 0
+    assert (home.deliveries / "k12" / MONTH / "schools.csv").read_text() == text
+    assert not list((home.deliveries / "k12").glob(".pulling-*"))
+
+
+# --- where from
+
+
+def test_servers_are_named_outside_the_repository(
+    home: Settings, schools: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    (share / "schools.csv").write_text(CSV)
+    named = tmp_path / "servers.yml"
+    monkeypatch.setenv("LIFECOURSE_SERVERS", str(named))
+    named.write_text(f"k12: [{{server: a, type: local, location: {share}}}]\n")
+    (found,) = served(home, [schools])
+    assert found.servers[0].location == str(share)
+    assert places(pull(home, [found], agencies=["k12"])) == [f"k12/{MONTH}/schools.csv"]
+    # a file's own entry goes before its agency's
+    named.write_text(named.read_text() + "k12/schools: [{server: b, type: local, location: /b}]\n")
+    assert served(home, [schools])[0].servers[0].name == "b"
+    with pytest.raises(UsageError, match="'jail' names a server"):
+        pull(home, [found], agencies=["k12", "jail"])
+    named.write_text("k12/scools: []\n")
+    with pytest.raises(UsageError, match="k12/scools, which has no contract"):
+        served(home, [schools])
+    named.write_text("k12: [{type: local}]\n")
+    with pytest.raises(UsageError, match="servers"):
+        served(home, [schools])
+    named.unlink()
+    with pytest.raises(UsageError, match="cannot be read"):
+        served(home, [schools])
+    monkeypatch.delenv("LIFECOURSE_SERVERS")
+    assert served(home, [schools]) == []
 
 
 # --- S3
