@@ -761,10 +761,12 @@ def bench_county(persons: int, months: int, processes: int | None, folder: Path 
 
 
 @bench.command("encoded")
-@click.option("--truth", type=DIRECTORY, required=True, help="Folder with the truth files.")
-@click.option("--source", default="hmis", show_default=True, help="Source system to encode.")
-def bench_encoded(truth: Path, source: str) -> None:
-    """What linking one source on encodings costs in accuracy, in the warehouse; prints JSON.
+@click.option("--truth", type=DIRECTORY, help="Folder with the truth of the warehouse's county.")
+@click.option("--source", help="Source system to encode; hmis of a county, census of the sample.")
+def bench_encoded(truth: Path | None, source: str | None) -> None:
+    """What linking one source on encodings costs in accuracy; prints JSON.
+
+    Of the county in the warehouse where its truth is named, else of pseudopeople 2020.
 
     \b
     Example:
@@ -774,8 +776,42 @@ def bench_encoded(truth: Path, source: str) -> None:
     from orchestration.progress import say
 
     with _progress():
-        figures = library.run(_settings(), truth, source=source, progress=say)
+        if truth:
+            figures = library.run(_settings(), truth, source=source or "hmis", progress=say)
+        else:
+            figures = library.run_sample(source=source or "census", progress=say)
     _print_json(figures)
+
+
+@bench.command("increment")
+@click.argument("records", type=int, default=200_000)
+@AS_JSON
+def bench_increment(records: int, as_json: bool) -> None:
+    """CPU seconds of linking 1 % new records beside a full run, database included.
+
+    \b
+    Example:
+      lifecourse bench increment 200000
+    """
+    from orchestration.bench import increment as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), records, progress=say)
+    if as_json:
+        _print_json(figures)
+        return
+    for name in ("first", "increment", "full"):
+        run = figures[name]
+        click.echo(
+            f"{name:10} {run['cpu_seconds']:>8,.2f} CPU-s, {run['of_the_server']:,.2f} of them the "
+            f"server's; {run['recomputed']:,} source records looked at"
+        )
+    click.echo(
+        f"{figures['new_records']:,} new of {figures['records']:,} records cost "
+        f"{figures['ratio']:.1%} of a full run; {figures['ids_changed']:,} ids changed outside "
+        f"what it touched; {figures['same_clusters']:.4%} of records clustered as in a full run"
+    )
 
 
 @bench.command("landing")

@@ -1,8 +1,8 @@
 """What linking one source on encodings costs in accuracy, beside linking it in the clear.
 
-The records of a county in the warehouse are linked twice in memory: as they are, and with the
-identifiers of one source encoded under a key made up for the run. Nothing is written. Add here:
-a figure about encodings. Keep out: anything the pipeline uses.
+The records of a county in the warehouse, or of a public sample, are linked in memory: as they
+are, and with the identifiers of one source encoded under a key made up for the run. Nothing is
+written. Add here: a figure about encodings. Keep out: anything the pipeline uses.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 
+# Turned over in a hundred, in the ways that are hardened so.
+_FLIP = 5
+
+
 def run(
     settings: Settings,
     truth_dir: Path,
@@ -32,62 +36,92 @@ def run(
     source: str = "hmis",
     progress: Callable[[str], None] | None = None,
 ) -> dict:
-    """Pairs between `source` and all others, in the clear and on encodings.
+    """compare() of the county in the warehouse. Raises UsageError when the source has no record,
+    or the truth no file."""
+    from orchestration.linkage import records, scoring
 
-    Returns {"source", "records", "source_records", "true_pairs", "ways": {"clear", "encoded",
-    "salted", "flipped", "salted and flipped": {"precision", "recall", "f1", "cpu_seconds"}}}. The
-    truth reaches the scorer only. Raises UsageError when the source has no record, or the truth
-    no file.
-    """
-    import numpy
-
-    from orchestration.linkage import engine, model, overrides, records, scoring
-    from orchestration.linkage.bloom import Hardening
-
-    say = progress or (lambda text: None)
     truth = scoring.persons(truth_dir)
     with warehouse.connect(settings) as connection:
         table = records.read(connection, only="encoding is null")
-    keys = list(
-        zip(
-            table["source_system"].to_pylist(), table["source_person_key"].to_pylist(), strict=True
-        )
-    )  # fmt: skip
+    return compare(table, truth, source, progress)
+
+
+def run_sample(*, source: str = "census", progress: Callable[[str], None] | None = None) -> dict:
+    """compare() of pseudopeople 2020 (bench.samples), without a warehouse."""
+    from orchestration.bench import samples
+
+    sample = samples.pseudopeople(2020)
+    truth = dict(zip(_keys(sample.records), sample.person.tolist(), strict=True))
+    return compare(sample.records, truth, source, progress)
+
+
+def compare(
+    table: pyarrow.Table,
+    truth: dict[tuple[str, str], object],
+    source: str,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Pairs between `source` and all others, in the clear and on encodings.
+
+    table: records.read; truth: the person of a source key, which reaches the scorer only. Returns
+    {"source", "records", "source_records", "true_pairs", "ways": {"clear", "encoded", "salted",
+    "flipped", "salted and flipped": {"precision", "recall", "f1", "cpu_seconds"}}}.
+    """
+    import numpy
+
+    from orchestration.linkage import engine, model, overrides, records
+    from orchestration.linkage.bloom import Hardening
+
+    say = progress or (lambda text: None)
+    keys = _keys(table)
     hidden = numpy.array([system == source for system, _ in keys])
     if not hidden.any():
-        raise UsageError(f"No record in the warehouse is of source system {source}.")
+        raise UsageError(f"No record is of source system {source}.")
     ways = {
         "clear": None,
         "encoded": Hardening(),
         "salted": Hardening(salt=True),
-        "flipped": Hardening(flip=5),
-        "salted and flipped": Hardening(salt=True, flip=5),
+        "flipped": Hardening(flip=_FLIP),
+        "salted and flipped": Hardening(salt=True, flip=_FLIP),
     }
-    blank = _without_identifiers(table, hidden)
     figures: dict = {
         "source": source,
         "records": table.num_rows,
         "source_records": len({key for key in keys if key[0] == source}),
         "ways": {},
     }
+
+    def clustered(some: pyarrow.Table) -> engine.Clusters:
+        duck = engine.memory()
+        try:
+            records.prepare(duck, some)
+            overrides.prepare(duck, overrides.none())
+            return engine.run(duck, model.load(model.DEFAULT), lambda text: None)
+        finally:
+            duck.close()
+
+    blank = None
     for way, hardening in ways.items():
         say(f"bench: {way}")
         before = time.process_time()
-        duck = engine.memory()
-        try:
-            records.prepare(duck, table if hardening is None else blank)
-            overrides.prepare(duck, overrides.none())
-            found = engine.run(duck, model.load(model.DEFAULT), lambda text: None)
-            cluster = found.cluster
-            if hardening is not None:
-                cluster = _linked(table, hidden, found, hardening)
-        finally:
-            duck.close()
+        if hardening is None:
+            cluster = clustered(table).cluster
+        else:
+            blank = blank or clustered(_without_identifiers(table, hidden))
+            cluster = _linked(table, hidden, blank, hardening)
         spent = time.process_time() - before
         scored = _scored(keys, cluster, truth, source)
         figures["true_pairs"] = scored.pop("true_pairs")
         figures["ways"][way] = {**scored, "cpu_seconds": round(spent, 1)}
     return figures
+
+
+def _keys(table: pyarrow.Table) -> list[tuple[str, str]]:
+    return list(
+        zip(
+            table["source_system"].to_pylist(), table["source_person_key"].to_pylist(), strict=True
+        )
+    )  # fmt: skip
 
 
 def _without_identifiers(table: pyarrow.Table, hidden: numpy.ndarray) -> pyarrow.Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestration.linkage.encoding import ADDRESS_PARTS, mix, packed, starts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy
 
@@ -65,20 +65,29 @@ NARROW = tuple(BLOCKS)[:12]
 
 
 def pairs(
-    fields: Fields, label: numpy.ndarray, cap: int, blocks: Iterable[str] = NARROW
+    fields: Fields,
+    label: numpy.ndarray,
+    cap: int,
+    blocks: Iterable[str] = NARROW,
+    *,
+    kept: Callable[[str, numpy.ndarray], numpy.ndarray] | None = None,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Pairs of nodes (lower, higher), sorted, that share one of the named blocks.
 
     label: node per record. A block of more than `cap` nodes proposes nothing: it is a
     placeholder, an institution's address or a very common name, and another block finds its
-    true pairs.
+    true pairs. kept: given a block's name and its records (as `rows` gives them), which of its
+    rows may propose; for records that are a part of all there are (incremental.py).
     """
     import numpy
 
     count = int(label.max(initial=-1)) + 1
     found = [numpy.empty(0, dtype="int64")]
     for name in blocks:
-        rid, parts = _rows(fields, BLOCKS[name])
+        rid, parts = rows(fields, BLOCKS[name])
+        if kept is not None and len(rid):
+            may = kept(name, rid)
+            rid, parts = rid[may], [part[may] for part in parts]
         if len(rid) > 1:
             found.append(_pairs_of_block(mix(*parts), label[rid], count, cap))
     # numpy.unique hashes, which takes ten times as long
@@ -111,7 +120,7 @@ def _pairs_of_block(
     return numpy.concatenate(found)
 
 
-def _rows(fields: Fields, parts: tuple[str, ...]) -> tuple[numpy.ndarray, list[numpy.ndarray]]:
+def rows(fields: Fields, parts: tuple[str, ...]) -> tuple[numpy.ndarray, list[numpy.ndarray]]:
     """(rid, code of each part): one row per value a linkable record has for the parts."""
     import numpy
 

@@ -32,6 +32,11 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.keys)
 
+    @property
+    def size(self) -> int:
+        """Identity records that came or went."""
+        return len(self.new) + len(self.gone)
+
     def concerning(self, keys: tuple[Key, ...]) -> Changes:
         """These changes and a decision about `keys`."""
         return replace(self, keys=self.keys | set(keys), decided=self.decided | set(keys))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Columns of a clear record that are encoded to compare it.
 CLEAR = (
     "first_name", "middle_name", "last_name", "birth_date", "birth_date_precision", "ssn",
-    "address_key",
+    "address_key", "zip",
 )  # fmt: skip
 # A stretch of each is needed to tell anybody.
 _NAMES, _PLACED_BY = ("first_name", "last_name"), ("birth_date", "ssn", "street_address")
@@ -50,6 +50,13 @@ class Link:
     weight: float | None = None
     evidence: dict[str, float] | None = None
     is_linkable: bool = True
+
+
+def any_delivered(connection: psycopg.Connection) -> bool:
+    """Does any source deliver encodings?"""
+    return connection.execute(
+        f"select exists (select from {records.SOURCE} where encoding is not null)"
+    ).fetchone()[0]
 
 
 def read(connection: psycopg.Connection) -> dict[str, str]:
@@ -242,8 +249,10 @@ def told(sources: pyarrow.Table, links: dict[Key, Link]) -> pyarrow.Table:
     return pyarrow.Table.from_pylist(rows, schema=sources.schema)
 
 
-def with_edges(edges: pyarrow.Table, links: dict[Key, Link]) -> pyarrow.Table:
-    """The evidence of outcome.edges and that of the links."""
+def with_edges(
+    edges: pyarrow.Table, links: dict[Key, Link], node_id: numpy.ndarray
+) -> pyarrow.Table:
+    """The evidence of outcome.edges and that of the links; node_id: what a node is kept under."""
     import json
 
     import pyarrow
@@ -252,7 +261,7 @@ def with_edges(edges: pyarrow.Table, links: dict[Key, Link]) -> pyarrow.Table:
     for link in links.values():
         if link.other is None or link.other == link.node:
             continue
-        pair = min(link.node, link.other), max(link.node, link.other)
+        pair = tuple(sorted((int(node_id[link.node]), int(node_id[link.other]))))
         row = {
             "left_node": pair[0], "right_node": pair[1], "match_weight": round(link.weight, 3),
             "evidence": json.dumps(link.evidence), "decision": "linked", "veto": None,

@@ -70,7 +70,7 @@ def of_identity_records(rows: dict[str, list[str | None]]) -> dict[str, list[str
         "street_address": [
             " ".join(part for part in place[:2] if part) or None for place in places
         ],
-        "zip": [place[2] or None for place in places],
+        "zip": [code or place[2] or None for code, place in zip(rows["zip"], places, strict=True)],
     }
 
 

@@ -59,6 +59,19 @@ class Clusters:
     vetoed: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a run on a part of the records must know of the rest (incremental.py).
+
+    records: how many there are in all; newest_birth_year: of a birth certificate among all;
+    may_propose: makes the `kept` of candidates.pairs of the part's fields.
+    """
+
+    records: int
+    newest_birth_year: int | None
+    may_propose: Callable[[encoding.Fields], Callable]
+
+
 def link_records(
     table: pyarrow.Table,
     with_model: model.Model,
@@ -95,11 +108,13 @@ def run(
     *,
     features: bool = False,
     explained: bool = True,
+    around: Around | None = None,
 ) -> Clusters:
     """Cluster the records of table `record`, obeying table `decided`.
 
     features: keep in table `scored` what rescoring learns from. explained: give it the evidence
-    of its pairs (weights.explain)."""
+    of its pairs (weights.explain). around: the records are a part, and this is known of the
+    rest."""
     import numpy
 
     limits = with_model.thresholds
@@ -107,7 +122,13 @@ def run(
     fields = encoding.encode(duck)
     node, rule = collapse.nodes(duck, fields)
     count = int(node.max(initial=-1)) + 1
-    left, right = candidates.pairs(fields, node, limits["block_cap"], profile.blocks)
+    left, right = candidates.pairs(
+        fields,
+        node,
+        limits["block_cap"],
+        profile.blocks,
+        kept=around.may_propose(fields) if around else None,
+    )
     say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {len(left):,} pairs")
 
     collapse.register(duck, "candidate", l=left, r=right)
@@ -144,8 +165,14 @@ def run(
     # The same name is likelier to be another person's in a larger population.
     joined = numpy.empty((0, 2), dtype="int64")
     if profile.namesakes:
-        growth = max(0.0, log2(max(1, len(node)) / with_model.card["records"]))
-        label, joined = namesakes.merge(duck, label, least_weight=limits["namesake"] + growth)
+        population = around.records if around else len(node)
+        growth = max(0.0, log2(max(1, population) / with_model.card["records"]))
+        label, joined = namesakes.merge(
+            duck,
+            label,
+            least_weight=limits["namesake"] + growth,
+            newest_birth_year=around.newest_birth_year if around else None,
+        )
         # labels of average_linkage are nodes, so they name the components they lie in
         ties = component[joined.astype("int64")]
         component = clusters.components(ties[:, 0], ties[:, 1], count)[component]

@@ -51,13 +51,15 @@ def assign(
     former: dict[tuple[str, str], Sequence[int]],
     active: set[int],
     next_id: int,
+    at_stake: set[int] | None = None,
 ) -> Assignment:
     """Give every cluster an id.
 
     cluster: cluster number per source record; keys: (source_system, source_person_key) of
     each; before: the id it carries now, 0 for none; former: ids a record carried earlier;
     active: every id in use now (also of records that are no longer delivered); next_id: the
-    first id never given out.
+    first id never given out; at_stake: the ids that end when no cluster takes them, where the
+    records are a part of all there are; `active` when not given.
 
     The largest overlap of records decides, then the older (smaller) id. A cluster that
     inherits no id in use takes back a former id of its own records before it gets a new one,
@@ -104,7 +106,7 @@ def assign(
     destinations: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for (old, new), records in sorted(moved.items()):
         destinations[old].append((-records, new))
-    for old in sorted(active - taken):
+    for old in sorted((active if at_stake is None else at_stake) - taken):
         if old in destinations:
             merged[old] = min(destinations[old])[1]
         else:

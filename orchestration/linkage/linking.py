@@ -21,6 +21,7 @@ from orchestration.linkage import (
     model,
     outcome,
     overrides,
+    parts,
     records,
     review,
     schema,
@@ -30,7 +31,6 @@ from orchestration.linkage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy
     import psycopg
     import pyarrow
 
@@ -43,7 +43,8 @@ class LinkageReport:
     """What a run did. Counts of source records and persons; seconds of wall time.
 
     skipped: true when records, model and settings are those of the last run; then only the
-    counts of that run are filled. vetoed: pairs that a veto stopped although they scored
+    counts of that run are filled. recomputed: source records that were looked at and written;
+    pairs, components_cut: of those. vetoed: pairs that a veto stopped although they scored
     above the threshold, by veto.
     """
 
@@ -53,6 +54,7 @@ class LinkageReport:
     records: int
     source_records: int
     persons: int
+    recomputed: int = 0
     nodes: int = 0
     pairs: int = 0
     components_cut: int = 0
@@ -86,7 +88,8 @@ class LinkageReport:
         )
         return (
             f"linkage: {self.source_records:,} source records are {self.persons:,} persons "
-            f"({changes or 'no id changed'}; {self.seconds:.1f} s)"
+            f"({changes or 'no id changed'}; {self.recomputed:,} records looked at in "
+            f"{self.seconds:.1f} s)"
         )
 
     @property
@@ -102,10 +105,14 @@ def link(
     progress: Callable[[str], None] | None = None,
     *,
     model_path: Path | None = None,
+    full: bool = False,
 ) -> LinkageReport:
     """Give every source record of identity.identity_record a person id, in one transaction.
 
-    Raises LifecourseError when the identity layer is not built, UsageError when the model
+    Looks at what is new, changed, gone or decided about since the last run and at whom that could
+    reach; nobody else's id can change (parts.py). The first run, and one under another model or
+    other rules, looks at everybody; so does one with `full`, which also mends what runs on parts
+    leave. Raises LifecourseError when the identity layer is not built, UsageError when the model
     file does not fit the code.
     """
     started = time.monotonic()
@@ -113,25 +120,27 @@ def link(
     with warehouse.connect(settings) as connection:
         schema.ensure(connection)
         store.lock(connection)
-        planned = plan(connection, model_path or model.DEFAULT, say)
+        planned = plan(connection, model_path or model.DEFAULT, say, full=full)
         if planned.run is None:
             report = _skipped(planned.last, time.monotonic() - started)
         else:
             store.write(connection, planned.run, planned.written)
-            review.refresh(connection, planned.run.run_id)
-            report = _report(planned, time.monotonic() - started)
+            review.refresh(connection, planned.run.run_id, partial=planned.run.is_partial)
+            report = _report(connection, planned, time.monotonic() - started)
     say(report.sentence)
     return report
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would write; run and what follows is None when nothing has changed."""
+    """What a run would write; run and what follows is None when nothing has changed. before:
+    what the last run left of the records looked at."""
 
     last: dict | None
     run: store.Run | None = None
     written: store.Written | None = None
     found: engine.Clusters | None = None
+    before: store.State | None = None
 
 
 def plan(
@@ -140,10 +149,12 @@ def plan(
     say: Callable[[str], None],
     *,
     supposed: tuple[str, Key, Key] | None = None,
+    full: bool = False,
 ) -> Plan:
-    """Work a run out without writing anything.
+    """Work a run out without writing anything but temporary tables.
 
-    supposed: a decision (kind, left, right) to obey as if it were in force.
+    supposed: a decision (kind, left, right) to obey as if it were in force. full: look at every
+    record, and leave nobody as they are.
     """
     with_model = model.load(model_path)
     config = _config_hash(model_path)
@@ -156,74 +167,104 @@ def plan(
     changed = changes.find(connection, last["override_ids"] if last else [], in_force)
     if supposed:
         changed = changed.concerning(supposed[1:])
-    if same_rules and not changed:
+    if same_rules and not changed and not full:
         return Plan(last=last)
 
-    table = records.read(connection)
-    say(f"linkage: reading {table.num_rows:,} identity records")
+    whole = (
+        full
+        or not same_rules
+        or changed.size > parts.LARGEST_PART * last["records"]
+        # an encoding can be like anybody's: it is compared with all clear records
+        or encoded_records.any_delivered(connection)
+    )
     duck = engine.memory()
     try:
-        records.prepare(duck, table)
-        overrides.prepare(duck, decisions)
-        found = engine.run(duck, with_model, say)
-        found, by_encoding = encoded_records.link(
-            encoded_records.read(connection), table, found, encoded_records.decisions(duck)
-        )
-        sources = encoded_records.told(outcome.source_records(duck, found), by_encoding)
-        region = outcome.regions(duck, found, edge=with_model.thresholds["edge"])
-        before = store.state(connection)
+        if whole:
+            part = parts.everything(connection, duck, with_model, decisions, say)
+        else:
+            part = parts.touched(connection, duck, with_model, decisions, changed, last, say)
+        sources = encoded_records.told(outcome.source_records(duck, part), part.by_encoding)
+        keys = _keys(sources)
+        before = store.state(connection, None if whole else {*keys, *changed.keys})
         cluster = sources["cluster"].to_pylist()
-        if same_rules:
-            cluster = _keep_untouched(sources, region, before, changed)
-        assigned = _assign(sources, cluster, before)
+        if whole and same_rules and not full:
+            cluster = _keep_untouched(sources, part, before, changed)
+            part = parts.tied(part, sources["node"].to_numpy(), cluster)
+        assigned = identifiers.assign(
+            cluster,
+            keys,
+            [before.person_of(key) for key in keys],
+            before.former,
+            before.active,
+            before.next_id,
+            at_stake=before.active if whole else set(before.person.values()),
+        )
         sources = sources.append_column("person_id", _int64(assigned.person))
-        concerned = {
-            person
-            for key, person in zip(_keys(sources), assigned.person, strict=True)
-            if key in changed.decided
-        } | {before.person_of(key) for key in changed.decided}
+        now = records.inputs(connection)
         return Plan(
             last=last,
             run=store.Run(
                 run_id=(last["run_id"] if last else 0) + 1,
-                inputs_hash=f"{records.fingerprint(connection)}:{_digest(decisions)}",
+                inputs_hash=f"{now.fingerprint}:{_digest(decisions)}",
                 config_hash=config,
                 model_version=with_model.name,
-                as_of_load=records.newest_load(connection),
-                records=table.num_rows,
-                source_records=sources.num_rows,
-                persons=len(set(assigned.person)),
-                nodes=len(region),
-                pairs=found.pairs,
-                components_cut=found.cut,
+                as_of_load=now.newest_load,
+                records=now.count,
+                pairs=part.found.pairs,
+                components_cut=part.found.cut,
                 override_ids=in_force,
+                newest_birth_year=part.newest_birth_year,
+                is_partial=not whole,
+                recomputed=sources.num_rows,
             ),
             written=store.Written(
                 sources=sources,
-                variants=outcome.variants(duck),
-                nodes=outcome.nodes(duck, region),
+                changed_keys=sorted(changed.keys),
+                gone=changed.gone,
+                vanished=part.vanished.tolist(),
+                variants=outcome.variants(duck, part),
+                nodes=outcome.nodes(duck, part),
+                block_keys=part.block_keys,
                 edges=encoded_records.with_edges(
-                    outcome.edges(duck, sources, assigned.person), by_encoding
+                    outcome.edges(duck, part, sources), part.by_encoding, part.node_id
                 ),
+                placeholders=part.placeholders,
                 assigned=assigned,
-                causes=[
-                    "model"
-                    if last and not same_rules
-                    else "decision"
-                    if concerned & {event.from_person, event.to_person}
-                    else "records"
-                    for event in assigned.events
-                ],
+                causes=_causes(
+                    assigned, keys, before, changed, is_new_model=bool(last) and not same_rules
+                ),
             ),
-            found=found,
+            found=part.found,
+            before=before,
         )
     except _out_of_memory() as error:
         raise UnusableEnvironment(
-            f"Linkage of {table.num_rows:,} records ran out of memory; nothing was written. "
-            "Run it on a machine with more (about 2 GB a million records)."
+            f"Linkage of {last['records'] if last else 'all':,} records ran out of memory; nothing "
+            "was written. Run it on a machine with more (about 2 GB a million records)."
         ) from error
     finally:
         duck.close()
+
+
+def _causes(
+    assigned: identifiers.Assignment,
+    keys: list[Key],
+    before: store.State,
+    changed: changes.Changes,
+    *,
+    is_new_model: bool,
+) -> list[str]:
+    """What each event is put down to: another model, a decision about one of its persons, or
+    the records."""
+    if is_new_model:
+        return ["model"] * len(assigned.events)
+    decided = {
+        person for key, person in zip(keys, assigned.person, strict=True) if key in changed.decided
+    } | {before.person_of(key) for key in changed.decided}
+    return [
+        "decision" if decided & {event.from_person, event.to_person} else "records"
+        for event in assigned.events
+    ]
 
 
 def _out_of_memory() -> type[Exception]:
@@ -246,7 +287,7 @@ def _config_hash(model_path: Path) -> str:
 
 def _keep_untouched(
     sources: pyarrow.Table,
-    region: numpy.ndarray,
+    part: parts.Part,
     before: store.State,
     changed: changes.Changes,
 ) -> list[int]:
@@ -258,7 +299,7 @@ def _keep_untouched(
     """
     cluster = sources["cluster"].to_pylist()
     keys = _keys(sources)
-    of = region[sources["node"].to_numpy()].tolist()
+    of = part.region[sources["node"].to_numpy()].tolist()
     touched = {number for number, key in zip(of, keys, strict=True) if key in changed.keys}
     touched_persons = {before.person.get(key) for key in changed.keys} | {
         before.person.get(key) for key, number in zip(keys, of, strict=True) if number in touched
@@ -271,21 +312,7 @@ def _keep_untouched(
     ]
 
 
-def _assign(
-    sources: pyarrow.Table, cluster: list[int], before: store.State
-) -> identifiers.Assignment:
-    keys = _keys(sources)
-    return identifiers.assign(
-        cluster,
-        keys,
-        [before.person_of(key) for key in keys],
-        before.former,
-        before.active,
-        before.next_id,
-    )
-
-
-def _keys(sources: pyarrow.Table) -> list[tuple[str, str]]:
+def _keys(sources: pyarrow.Table) -> list[Key]:
     return list(
         zip(
             sources["source_system"].to_pylist(),
@@ -316,19 +343,20 @@ def _skipped(last: dict, seconds: float) -> LinkageReport:
     )
 
 
-def _report(planned: Plan, seconds: float) -> LinkageReport:
-    run, assigned = planned.run, planned.written.assigned
+def _report(connection: psycopg.Connection, planned: Plan, seconds: float) -> LinkageReport:
+    run, assigned = store.last_run(connection), planned.written.assigned
     kinds = [event.kind for event in assigned.events]
     return LinkageReport(
         skipped=False,
-        run_id=run.run_id,
-        model_version=run.model_version,
-        records=run.records,
-        source_records=run.source_records,
-        persons=run.persons,
-        nodes=run.nodes,
-        pairs=run.pairs,
-        components_cut=run.components_cut,
+        run_id=run["run_id"],
+        model_version=run["model_version"],
+        records=run["records"],
+        source_records=run["source_records"],
+        persons=run["persons"],
+        recomputed=run["recomputed"],
+        nodes=run["nodes"],
+        pairs=run["pairs"],
+        components_cut=run["components_cut"],
         created=len(assigned.created),
         merged=len(assigned.merged),
         split=kinds.count("split"),

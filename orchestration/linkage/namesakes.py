@@ -24,6 +24,7 @@ def merge(
     cluster: numpy.ndarray,
     *,
     least_weight: float,
+    newest_birth_year: int | None = None,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Join pairs of clusters that are each other's only namesake.
 
@@ -31,7 +32,8 @@ def merge(
 
     cluster: cluster label per node. least_weight: match weight a pair must have. Reads tables
     `scored`, `node`, `member`; two clusters that both know a birth date, or both a number, are
-    never joined: that comparison was made before.
+    never joined: that comparison was made before. newest_birth_year: of a birth certificate
+    outside the records at hand, where those are a part.
     """
     import numpy
     import pyarrow
@@ -45,7 +47,8 @@ def merge(
     found = duck.execute(
         f"""
         with newest as (
-            select max(yr::integer) as year from member where source_system = 'vital_child'
+            select greatest(max(yr::integer), {newest_birth_year or "null"}::integer) as year
+            from member where source_system = 'vital_child'
         ),
         known as (
             select

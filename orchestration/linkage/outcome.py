@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     import pyarrow
 
     from orchestration.linkage import engine
+    from orchestration.linkage.block_keys import BlockKeys
+    from orchestration.linkage.parts import Part
 
 # Pairs this far below even odds are kept as evidence for review; the rest are not worth a row.
 REVIEW_FROM = -5.0
 
 
-def source_records(duck: duckdb.DuckDBPyConnection, found: engine.Clusters) -> pyarrow.Table:
-    """One row per source record, in order of its first row: cluster, regions, method, evidence.
+def source_records(duck: duckdb.DuckDBPyConnection, part: Part) -> pyarrow.Table:
+    """One row per touched source record, in order of its first row: cluster, node, method,
+    evidence.
 
     A key whose variants ended in several clusters was used for several persons: its newest
     holder has it.
@@ -30,6 +33,7 @@ def source_records(duck: duckdb.DuckDBPyConnection, found: engine.Clusters) -> p
     import numpy
     import pyarrow
 
+    found = part.found
     duck.register(
         "_incoming",
         pyarrow.table(
@@ -38,6 +42,7 @@ def source_records(duck: duckdb.DuckDBPyConnection, found: engine.Clusters) -> p
                 "node": found.node.astype("int32"),
                 "rule_number": found.rule.astype("int8"),
                 "cluster": found.cluster.astype("int64"),
+                "is_touched": part.is_touched[found.node],
             }
         ),
     )
@@ -46,7 +51,7 @@ def source_records(duck: duckdb.DuckDBPyConnection, found: engine.Clusters) -> p
     names = ", ".join("'" + name.replace("'", "''") + "'" for name in collapse.rules())
     return duck.sql(
         f"""
-        with variant as (select * from record join outcome using (rid)),
+        with variant as (select * from record join outcome using (rid) where is_touched),
         keyed as (
             select
                 source_system, source_person_key, cluster,
@@ -131,13 +136,14 @@ def source_records(duck: duckdb.DuckDBPyConnection, found: engine.Clusters) -> p
 
 
 def regions(
-    duck: duckdb.DuckDBPyConnection, found: engine.Clusters, *, edge: float
+    duck: duckdb.DuckDBPyConnection, found: engine.Clusters, keys: BlockKeys, *, edge: float
 ) -> numpy.ndarray:
     """Per node the number of its region: nodes that could come to depend on each other.
 
     Tied together are nodes of a pair that is strong enough to join a component and not vetoed,
     of a pair of namesakes (whether one has another namesake decides about both), of one
-    cluster, and of one source key. What changes in a region changes nobody outside it.
+    cluster, of one source key, and of one safe key, whether its group agrees or not. What
+    changes in a region changes nobody outside it.
     """
     import numpy
 
@@ -145,58 +151,60 @@ def regions(
         "select l, r from scored where (veto is null and weight >= ?) or namesake", [edge]
     ).fetchnumpy()
     chained = duck.execute(
-        "select min(node) over of_key as l, node as r from record join outcome using (rid)"
-        " window of_key as (partition by source_system, source_person_key)"
-        " qualify l <> r"
+        """
+        with keyed as (
+            select node, min(node) over (partition by source_system, source_person_key) as first
+            from record join component_of using (rid)
+        )
+        select distinct first, node from keyed where first <> node
+        """
     ).fetchnumpy()
+    rid, key = keys.safe
+    rid = rid[numpy.argsort(key, kind="stable")]
+    key = numpy.sort(key, kind="stable")
+    same = key[1:] == key[:-1]
     count = int(found.node.max(initial=-1)) + 1
     # a cluster by its first node, so that clusters joined by a rule of their own hold together
-    first = numpy.zeros(count, dtype="int64")
-    first[found.node] = found.cluster
-    _, head, of = numpy.unique(first, return_index=True, return_inverse=True)
+    cluster = numpy.zeros(count, dtype="int64")
+    cluster[found.node] = found.cluster
+    _, head, of = numpy.unique(cluster, return_index=True, return_inverse=True)
     return clusters.components(
-        numpy.concatenate([pairs["l"], chained["l"], head[of]]),
-        numpy.concatenate([pairs["r"], chained["r"], numpy.arange(count)]),
+        numpy.concatenate([pairs["l"], chained["first"], found.node[rid[:-1][same]], head[of]]),
+        numpy.concatenate(
+            [pairs["r"], chained["node"], found.node[rid[1:][same]], numpy.arange(count)]
+        ),
         count,
     )
 
 
-def variants(duck: duckdb.DuckDBPyConnection) -> pyarrow.Table:
-    """identity_record_id, key and node_id of every record."""
+def variants(duck: duckdb.DuckDBPyConnection, part: Part) -> pyarrow.Table:
+    """identity_record_id, key and node_id of every record of a new node."""
+    _kept_as(duck, part)
     return duck.sql(
-        "select identity_record_id, source_system, source_person_key, node as node_id"
-        " from record join outcome using (rid) order by rid"
+        "select identity_record_id, source_system, source_person_key, node_id"
+        " from record join outcome using (rid) join kept_as using (node)"
+        " where is_new order by rid"
     ).to_arrow_table()
 
 
-def nodes(duck: duckdb.DuckDBPyConnection, region: numpy.ndarray) -> pyarrow.Table:
-    """node_id, region_id, first_variant and is_linkable of every node."""
-    import pyarrow
-
-    table = duck.sql(
-        "select node as node_id, min_by(identity_record_id, rid) as first_variant,"
-        " bool_or(is_linkable) as is_linkable"
-        " from record join outcome using (rid) group by node order by node"
+def nodes(duck: duckdb.DuckDBPyConnection, part: Part) -> pyarrow.Table:
+    """node_id, region_id, first_variant, is_linkable and is_new of every touched node."""
+    _kept_as(duck, part)
+    return duck.sql(
+        "select node_id, min(region_id) as region_id,"
+        " min_by(identity_record_id, rid) as first_variant, bool_or(is_linkable) as is_linkable,"
+        " bool_or(is_new) as is_new"
+        " from record join outcome using (rid) join kept_as using (node)"
+        " where kept_as.is_touched group by node_id order by node_id"
     ).to_arrow_table()
-    return table.append_column("region_id", pyarrow.array(region.astype("int32")))
 
 
-def edges(
-    duck: duckdb.DuckDBPyConnection, sources: pyarrow.Table, person: list[int]
-) -> pyarrow.Table:
-    """The evidence worth keeping: pairs inside one person, doubtful pairs, vetoed pairs."""
-    import pyarrow
-
-    duck.register(
-        "_assigned",
-        pyarrow.table(
-            {
-                "source_system": sources["source_system"],
-                "source_person_key": sources["source_person_key"],
-                "person_id": pyarrow.array(person, pyarrow.int64()),
-            }
-        ),
-    )
+def edges(duck: duckdb.DuckDBPyConnection, part: Part, sources: pyarrow.Table) -> pyarrow.Table:
+    """The evidence worth keeping about touched nodes: pairs inside one person, doubtful pairs,
+    vetoed pairs. sources: the touched source records with their person_id; a node outside them
+    is another person's."""
+    _kept_as(duck, part)
+    duck.register("_assigned", sources.select(["source_system", "source_person_key", "person_id"]))
     table = duck.sql(
         f"""
         with held as (
@@ -204,25 +212,58 @@ def edges(
             from record join outcome using (rid)
             join _assigned using (source_system, source_person_key)
             order by node, rid
+        ),
+        told as (
+            select
+                least(a.node_id, b.node_id) as left_node,
+                greatest(a.node_id, b.node_id) as right_node,
+                round(match_weight, 3) as match_weight,
+                coalesce(evidence::varchar, '{{}}') as evidence,
+                coalesce(l.person_id = r.person_id, false) as is_one,
+                veto,
+                doubt
+            from scored
+            join kept_as as a on a.node = scored.l
+            join kept_as as b on b.node = scored.r
+            left join held as l on l.node = scored.l
+            left join held as r on r.node = scored.r
+            where a.is_touched or b.is_touched
         )
         select
-            scored.l as left_node,
-            scored.r as right_node,
-            round(match_weight, 3) as match_weight,
-            coalesce(evidence::varchar, '{{}}') as evidence,
-            case
-                when veto is not null then 'vetoed'
-                when l.person_id = r.person_id then 'linked'
-                else 'not linked'
-            end as decision,
-            veto,
-            doubt
-        from scored
-        join held as l on l.node = scored.l
-        join held as r on r.node = scored.r
-        where l.person_id = r.person_id or match_weight >= {REVIEW_FROM}
-        order by scored.l, scored.r
+            left_node, right_node, match_weight, evidence,
+            case when veto is not null then 'vetoed' when is_one then 'linked'
+                else 'not linked' end as decision,
+            veto, doubt
+        from told
+        where is_one or match_weight >= {REVIEW_FROM}
+        order by left_node, right_node
         """
     ).to_arrow_table()
     duck.unregister("_assigned")
     return table
+
+
+def _kept_as(duck: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """Make table `kept_as`: per node of the run the id it is kept under, and what of it is new.
+
+    A region goes by the smallest id in it.
+    """
+    import numpy
+    import pyarrow
+
+    lowest = numpy.full(int(part.region.max(initial=-1)) + 1, numpy.iinfo("int64").max)
+    numpy.minimum.at(lowest, part.region, part.node_id)
+    duck.register(
+        "_incoming",
+        pyarrow.table(
+            {
+                "node": numpy.arange(len(part.node_id), dtype="int32"),
+                "node_id": part.node_id,
+                "region_id": lowest[part.region],
+                "is_touched": part.is_touched,
+                "is_new": part.is_new,
+            }
+        ),
+    )
+    duck.execute("create or replace table kept_as as select * from _incoming")
+    duck.unregister("_incoming")

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.linkage import linking, model, schema, store
+from orchestration.linkage import linking, model, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,25 +51,22 @@ def preview(
         planned = linking.plan(connection, path, say, supposed=supposed)
         if planned.run is None:
             return []
-        before = store.state(connection)
-        moved = _moved(planned, before)
-        if supposed:
-            without = linking.plan(connection, path, say)
-            if without.run is not None:
-                moved = {
-                    change: keys
-                    for change, keys in moved.items()
-                    if _moved(without, before).get(change) != keys
-                }
-        changes = _described(connection, moved, Counter(before.person.values()))
+        moved = _moved(planned)
         connection.rollback()
+        if supposed:
+            schema.ensure(connection)
+            without = linking.plan(connection, path, say)
+            anyway = _moved(without) if without.run is not None else {}
+            moved = {c: keys for c, keys in moved.items() if anyway.get(c) != keys}
+            connection.rollback()
+        changes = _described(connection, moved)
     return changes
 
 
 Change = tuple[str, int, int]
 
 
-def _moved(planned: linking.Plan, before: store.State) -> dict[Change, set[Key]]:
+def _moved(planned: linking.Plan) -> dict[Change, set[Key]]:
     """The source records that each merge, split and move would give to another person."""
     kind = {
         (event.from_person, event.to_person): event.kind
@@ -84,15 +81,13 @@ def _moved(planned: linking.Plan, before: store.State) -> dict[Change, set[Key]]
         planned.written.assigned.person,
         strict=True,
     ):
-        old = before.person_of((system, key))
+        old = planned.before.person_of((system, key))
         if old and old != person:
             moved[kind[old, person], old, person].add((system, key))
     return moved
 
 
-def _described(
-    connection: psycopg.Connection, moved: dict[Change, set[Key]], held: Counter[int]
-) -> list[dict]:
+def _described(connection: psycopg.Connection, moved: dict[Change, set[Key]]) -> list[dict]:
     persons = sorted({old for _, old, _ in moved})
     spells: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
     if connection.execute("select to_regclass('core.spell_source')").fetchone()[0]:
@@ -110,6 +105,9 @@ def _described(
             [persons],
         )
     }
+    held: Counter[int] = Counter()
+    for (person, _), count in whole.items():
+        held[person] += count
     found = []
     for (kind, old, new), keys in moved.items():
         of_system = Counter(system for system, _ in keys)

@@ -6,12 +6,15 @@ standardising proper (dbt does that once, for everyone) and every column of a tr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import LifecourseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     import psycopg
     import pyarrow
@@ -72,22 +75,28 @@ PARTICLES = (
 MAX_NAMES_PER_SSN = 8
 
 
-def fingerprint(connection: psycopg.Connection) -> str:
-    """One short text that changes when any compared field of any record changes: an identity
-    record's id is a hash of its fields.
+@dataclass(frozen=True)
+class Inputs:
+    """count: identity records; fingerprint: changes when any of them does; newest_load: any was
+    seen in, 0 when there is none."""
+
+    count: int
+    fingerprint: str
+    newest_load: int
+
+
+def inputs(connection: psycopg.Connection) -> Inputs:
+    """What identity_record holds now, in one pass over it: an identity record's id is a hash of
+    its fields, so the ids tell everything.
 
     Raises LifecourseError when the identity layer is not built.
     """
     demand_source(connection)
-    count, total = connection.execute(
-        f"select count(*), coalesce(sum(hashtextextended(identity_record_id, 0)), 0) from {SOURCE}"
+    count, total, newest = connection.execute(
+        "select count(*), coalesce(sum(hashtextextended(identity_record_id, 0)), 0),"
+        f" coalesce(max(last_load_id), 0) from {SOURCE}"
     ).fetchone()
-    return f"{count}:{total}"
-
-
-def newest_load(connection: psycopg.Connection) -> int:
-    """The newest load any record was seen in; 0 when there is no record."""
-    return connection.execute(f"select coalesce(max(last_load_id), 0) from {SOURCE}").fetchone()[0]
+    return Inputs(count, f"{count}:{total}", newest)
 
 
 def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table:
@@ -127,7 +136,11 @@ def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table
 
 
 def prepare(
-    duck: duckdb.DuckDBPyConnection, table: pyarrow.Table, *, fingerprints: bool = True
+    duck: duckdb.DuckDBPyConnection,
+    table: pyarrow.Table,
+    *,
+    fingerprints: bool = True,
+    placeholders: Sequence[str] = (),
 ) -> None:
     """Make table `record` in DuckDB: one row per identity record, fields ready to compare.
 
@@ -135,7 +148,9 @@ def prepare(
     stand for, null where it stands for itself alone; surnames: ln, each part of it and the
     maiden name, null where that is ln alone; dob: YYYYMMDD where the day is known, ym: YYYYMM,
     yr: YYYY, all integers; generation: 1 for SR, 2 for JR or II, and so on. fingerprints: add
-    row_hash, which a run with a memory of the last one compares.
+    row_hash, which a run with a memory of the last one compares. placeholders: numbers known
+    to be nobody's (MAX_NAMES_PER_SSN), where the records are a part; those found and those given
+    are table `placeholder` (shared).
     """
     duck.register("identity_record", table)
     duck.execute("create or replace table nickname as " + _nicknames_sql())
@@ -153,6 +168,10 @@ def prepare(
         join given using (first_name)
         group by ssn having count(distinct fn) > {MAX_NAMES_PER_SSN}
         """
+    )
+    duck.execute(
+        "insert into placeholder select unnest(?::varchar[]) except select shared from placeholder",
+        [list(placeholders)],
     )
     every_field = ", ".join(
         f"coalesce(identity_record.{column}, '~')" for column in IDENTITY_COLUMNS

@@ -68,8 +68,21 @@ def queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:
     return rows
 
 
-def refresh(connection: psycopg.Connection, run_id: int) -> None:
-    """Bring the queue in line with the evidence that run `run_id` left."""
+def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = False) -> None:
+    """Bring the queue in line with the evidence that run `run_id` left.
+
+    partial: only what is about the nodes in store's temporary table incoming_node, and about
+    records that belong to no node any more.
+    """
+    connection.execute(
+        "create temporary table concerned on commit drop as"
+        + (
+            " select node_id, first_record from linkage.node join incoming_node using (node_id)"
+            if partial
+            else " select node_id, first_record from linkage.node"
+        )
+    )
+    connection.execute("analyze concerned")
     connection.execute(
         "create temporary table doubtful (kind text, left_record integer, right_record integer,"
         " person_ids bigint[], reason text, match_weight double precision, evidence jsonb,"
@@ -90,7 +103,10 @@ def refresh(connection: psycopg.Connection, run_id: int) -> None:
     is_open = "queue.closed_run_id is null and queue.override_id is null"
     connection.execute(
         "update linkage.review_queue as queue set closed_run_id = %s"
-        f" where {is_open} and not exists (select from doubtful where {same})",
+        f" where {is_open} and not exists (select from doubtful where {same})"
+        " and (exists (select from concerned where first_record in (left_record, right_record))"
+        " or not exists (select from linkage.node where first_record = left_record)"
+        " or not exists (select from linkage.node where first_record = right_record))",
         [run_id],
     )
     connection.execute(
@@ -141,7 +157,9 @@ _EDGES = """
         from linkage.edge
         join held as l on l.node_id = left_node
         join held as r on r.node_id = right_node
-        where l.first_record <> r.first_record
+        where (left_node in (select node_id from concerned)
+                or right_node in (select node_id from concerned))
+            and l.first_record <> r.first_record
             and not exists (
                 select from decided where decided.left_node = edge.left_node
                 and decided.right_node = edge.right_node

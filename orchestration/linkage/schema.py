@@ -30,6 +30,9 @@ create table if not exists linkage.run (
     pairs bigint not null,
     components_cut integer not null,
     override_ids bigint[] not null default '{}',
+    newest_birth_year integer,
+    is_partial boolean not null default false,
+    recomputed integer not null default 0,
     finished_at timestamptz not null default now()
 );
 
@@ -118,6 +121,20 @@ create table if not exists linkage.variant (
 );
 create index if not exists variant_by_record on linkage.variant (record_number);
 create index if not exists variant_by_node on linkage.variant (node_id);
+create index if not exists node_by_region on linkage.node (region_id);
+create index if not exists node_by_first_record on linkage.node (first_record);
+
+-- Every safe key and block of a node's records, hashed (block_keys.py): whom a new record could
+-- meet.
+create table if not exists linkage.block_key (
+    key bigint not null,
+    node_id integer not null
+);
+create index if not exists block_key_by_key on linkage.block_key (key) include (node_id);
+create index if not exists block_key_by_node on linkage.block_key (node_id);
+
+-- Numbers under which so many given names were delivered that they are nobody's.
+create table if not exists linkage.placeholder_number (ssn text primary key);
 
 create table if not exists linkage.edge (
     left_node integer not null,
@@ -190,7 +207,7 @@ create table if not exists linkage.access_log (
 
 # What a warehouse made by an earlier version lacks. Tables that any run fills again are made
 # anew; a changed VERSION makes the next run a full one.
-VERSION = 2
+VERSION = 3
 UPGRADE = """
 do $$
 begin
@@ -209,6 +226,12 @@ begin
             add approved_at timestamptz,
             add withdrawn_by text,
             add withdrawn_reason text;
+    end if;
+    if to_regclass('linkage.variant') is not null and to_regclass('linkage.block_key') is null then
+        alter table linkage.run
+            add newest_birth_year integer,
+            add is_partial boolean not null default false,
+            add recomputed integer not null default 0;
     end if;
 end $$;
 """

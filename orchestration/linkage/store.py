@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestration.linkage.identifiers import FIRST_PERSON_ID
 
 if TYPE_CHECKING:
+    import numpy
     import psycopg
     import pyarrow
 
@@ -58,7 +59,7 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """The row of linkage.run to write."""
+    """The row of linkage.run to write, save the counts that `write` makes."""
 
     run_id: int
     inputs_hash: str
@@ -66,37 +67,58 @@ class Run:
     model_version: str
     as_of_load: int
     records: int
-    source_records: int
-    persons: int
-    nodes: int
     pairs: int
     components_cut: int
     override_ids: list[int]
+    newest_birth_year: int | None
+    is_partial: bool
+    recomputed: int
 
 
 @dataclass(frozen=True)
 class Written:
-    """The tables a run writes. sources: one row per source record (key, node, method, rule,
-    match_weight, identity_hash, person_id); variants: identity_record_id, key, node_id; nodes:
-    node_id, region_id, first_variant, is_linkable; edges: outcome.edges; causes: what each of
-    assigned.events is put down to."""
+    """What a run writes; of a partial run, about the records it looked at.
+
+    sources: one row per source record (key, method, rule, match_weight, identity_hash,
+    person_id); changed_keys: further source keys whose rows are in question, because their
+    records may be gone; gone: identity record ids that are; vanished: node ids that are;
+    variants: identity_record_id, key, node_id of new nodes; nodes: node_id, region_id,
+    first_variant, is_linkable, is_new; block_keys: (node id, key) of new nodes; edges:
+    outcome.edges; causes: what each of assigned.events is put down to.
+    """
 
     sources: pyarrow.Table
+    changed_keys: list[Key]
+    gone: list[str]
+    vanished: list[int]
     variants: pyarrow.Table
     nodes: pyarrow.Table
+    block_keys: tuple[numpy.ndarray, numpy.ndarray]
     edges: pyarrow.Table
+    placeholders: list[str]
     assigned: Assignment
     causes: list[str]
 
 
-def state(connection: psycopg.Connection) -> State:
-    """Read what the last run left."""
+def state(connection: psycopg.Connection, keys: set[Key] | None = None) -> State:
+    """Read what the last run left; of `keys` only, where they are given."""
+    only = ""
+    if keys is not None:
+        connection.execute(
+            "create temporary table wanted_key (source_system text, source_person_key text)"
+            " on commit drop"
+        )
+        with connection.cursor().copy("copy wanted_key from stdin") as copy:
+            for key in keys:
+                copy.write_row(key)
+        connection.execute("analyze wanted_key")
+        only = " join wanted_key using (source_system, source_person_key)"
     person: dict[Key, int] = {}
     closed: dict[Key, int] = {}
     former: dict[Key, list[int]] = {}
     for system, key, person_id, is_open in connection.execute(
         "select source_system, source_person_key, person_id, closed_run_id is null"
-        " from linkage.crosswalk order by opened_run_id, person_id"
+        f" from linkage.crosswalk{only} order by opened_run_id, person_id"
     ):
         if is_open:
             person[system, key] = person_id
@@ -105,15 +127,29 @@ def state(connection: psycopg.Connection) -> State:
             former.setdefault((system, key), []).append(person_id)
     active: set[int] = set()
     merged_into: dict[int, int] = {}
-    newest = FIRST_PERSON_ID - 1
-    for person_id, status, into in connection.execute(
-        "select person_id, status, merged_into from linkage.person"
-    ):
-        newest = max(newest, person_id)
-        if status == "active":
-            active.add(person_id)
-        elif status == "merged":
-            merged_into[person_id] = into
+    asked: set[int] | None = None
+    if keys is not None:
+        connection.execute("drop table wanted_key")
+        asked = {*person.values(), *closed.values(), *(p for ids in former.values() for p in ids)}
+    seen: set[int] = set()
+    while asked is None or asked:
+        for person_id, status, into in connection.execute(
+            "select person_id, status, merged_into from linkage.person"
+            " where %(asked)s::bigint[] is null or person_id = any(%(asked)s)",
+            {"asked": None if asked is None else sorted(asked)},
+        ):
+            if status == "active":
+                active.add(person_id)
+            elif status == "merged":
+                merged_into[person_id] = into
+        if asked is None:
+            break
+        # where a merged id went may have gone on
+        seen |= asked
+        asked = set(merged_into.values()) - seen
+    newest = connection.execute(
+        "select coalesce(max(person_id), %s) from linkage.person", [FIRST_PERSON_ID - 1]
+    ).fetchone()[0]
     return State(person, closed, former, active, merged_into, newest + 1)
 
 
@@ -121,14 +157,24 @@ def write(connection: psycopg.Connection, run: Run, written: Written) -> None:
     """Write one run inside the caller's transaction."""
     columns = list(Run.__dataclass_fields__)
     connection.execute(
-        f"insert into linkage.run ({', '.join(columns)})"
-        f" values ({', '.join(['%s'] * len(columns))})",
+        f"insert into linkage.run ({', '.join(columns)}, source_records, persons, nodes)"
+        f" values ({', '.join(['%s'] * len(columns))}, 0, 0, 0)",
         [getattr(run, column) for column in columns],
     )
     _write_persons(connection, run, written.assigned)
-    _write_sources(connection, run, written.sources)
+    _write_sources(connection, run, written)
     _write_nodes(connection, run, written)
     _write_events(connection, run, written)
+    connection.execute(
+        """
+        update linkage.run set
+            source_records = (select count(*) from linkage.source_record where gone_run_id is null),
+            persons = (select count(*) from linkage.person where status = 'active'),
+            nodes = (select count(*) from linkage.node)
+        where run_id = %s
+        """,
+        [run.run_id],
+    )
 
 
 def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignment) -> None:
@@ -154,7 +200,7 @@ def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignmen
     )
 
 
-def _write_sources(connection: psycopg.Connection, run: Run, sources: pyarrow.Table) -> None:
+def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -> None:
     """Tables source_record and crosswalk."""
     columns = [
         "source_system",
@@ -170,17 +216,29 @@ def _write_sources(connection: psycopg.Connection, run: Run, sources: pyarrow.Ta
         " person_id bigint, method text, rule text, match_weight double precision,"
         " identity_hash text) on commit drop"
     )
-    copy_table(connection, "incoming", sources.select(columns))
+    copy_table(connection, "incoming", written.sources.select(columns))
     connection.execute("analyze incoming")
     values = {"run": run.run_id, "load": run.as_of_load, "model": run.model_version}
-    same_source = (
-        "incoming.source_system = source_record.source_system"
-        " and incoming.source_person_key = source_record.source_person_key"
-    )
-    same_record = same_source.replace("source_record.", "crosswalk.")
+    same_source = _same_key("incoming", "source_record")
+    same_record = _same_key("incoming", "crosswalk")
+    # what a partial run did not look at stays as it is
+    looked_at_source, looked_at_record = "true", "true"
+    if run.is_partial:
+        connection.execute(
+            "create temporary table looked_at on commit drop as"
+            " select source_system, source_person_key from incoming"
+        )
+        with connection.cursor().copy("copy looked_at from stdin") as copy:
+            for key in written.changed_keys:
+                copy.write_row(key)
+        connection.execute("analyze looked_at")
+        looked_at_source, looked_at_record = (
+            f"(({table}.source_system, {table}.source_person_key) in (select * from looked_at))"
+            for table in ("source_record", "crosswalk")
+        )
     connection.execute(
         "update linkage.source_record set gone_run_id = %(run)s where gone_run_id is null"
-        f" and not exists (select from incoming where {same_source})",
+        f" and {looked_at_source} and not exists (select from incoming where {same_source})",
         values,
     )
     connection.execute(
@@ -201,7 +259,7 @@ def _write_sources(connection: psycopg.Connection, run: Run, sources: pyarrow.Ta
     # a record that went to another person, or is no longer delivered
     connection.execute(
         "update linkage.crosswalk set valid_to_load = %(load)s, closed_run_id = %(run)s"
-        " where closed_run_id is null and not exists (select from incoming"
+        f" where closed_run_id is null and {looked_at_record} and not exists (select from incoming"
         f" where {same_record} and incoming.person_id = crosswalk.person_id)",
         values,
     )
@@ -225,35 +283,85 @@ def _write_sources(connection: psycopg.Connection, run: Run, sources: pyarrow.Ta
     )
 
 
+def _same_key(one: str, other: str) -> str:
+    return (
+        f"{one}.source_system = {other}.source_system"
+        f" and {one}.source_person_key = {other}.source_person_key"
+    )
+
+
 def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> None:
-    """Tables variant, node and edge."""
-    connection.execute("truncate linkage.variant, linkage.node, linkage.edge")
+    """Tables variant, node, block_key, edge and placeholder_number."""
+    import pyarrow
+
     connection.execute(
         "create temporary table incoming_variant (identity_record_id text, source_system text,"
-        " source_person_key text, node_id integer) on commit drop"
+        " source_person_key text, node_id integer) on commit drop;"
+        "create temporary table incoming_node (node_id integer, region_id integer,"
+        " first_variant text, is_linkable boolean, is_new boolean) on commit drop"
     )
     copy_table(connection, "incoming_variant", written.variants)
-    connection.execute("analyze incoming_variant")
+    copy_table(connection, "incoming_node", written.nodes)
+    connection.execute("analyze incoming_variant; analyze incoming_node")
+    if run.is_partial:
+        gone = {"gone": written.gone, "vanished": written.vanished, "run": run.run_id}
+        connection.execute(
+            "delete from linkage.variant where identity_record_id = any(%(gone)s)"
+            " or node_id = any(%(vanished)s)",
+            gone,
+        )
+        # evidence about a pair that was looked at afresh
+        connection.execute(
+            "delete from linkage.edge where left_node = any(%(vanished)s)"
+            " or right_node = any(%(vanished)s)"
+            " or left_node in (select node_id from incoming_node where not is_new)"
+            " and right_node in (select node_id from incoming_node where not is_new)",
+            gone,
+        )
+        connection.execute("delete from linkage.node where node_id = any(%(vanished)s)", gone)
+        connection.execute("delete from linkage.block_key where node_id = any(%(vanished)s)", gone)
+        connection.execute(
+            "update linkage.node set region_id = incoming_node.region_id from incoming_node"
+            " where node.node_id = incoming_node.node_id"
+            " and node.region_id <> incoming_node.region_id"
+        )
+    else:
+        connection.execute(
+            "truncate linkage.variant, linkage.node, linkage.edge, linkage.block_key,"
+            " linkage.placeholder_number"
+        )
     connection.execute(
         "insert into linkage.variant (identity_record_id, record_number, node_id)"
         " select identity_record_id, record_number, node_id from incoming_variant"
         " join linkage.source_record using (source_system, source_person_key)"
     )
     connection.execute(
-        "create temporary table incoming_node (node_id integer, region_id integer,"
-        " first_variant text, is_linkable boolean) on commit drop"
-    )
-    copy_table(connection, "incoming_node", written.nodes)
-    connection.execute(
         "insert into linkage.node (node_id, region_id, first_record, is_linkable)"
         " select incoming_node.node_id, region_id, record_number, is_linkable from incoming_node"
-        " join linkage.variant on identity_record_id = first_variant"
+        " join linkage.variant on identity_record_id = first_variant where is_new"
     )
-    copy_table(
-        connection,
-        "linkage.edge",
-        _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id),
-    )
+    node, key = written.block_keys
+    copy_table(connection, "linkage.block_key", pyarrow.table({"key": key, "node_id": node}))
+    edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
+    if run.is_partial:
+        # a pair of a new node and one outside the part may be kept from before
+        connection.execute(
+            "create temporary table incoming_edge (like linkage.edge) on commit drop"
+        )
+        copy_table(connection, "incoming_edge", edges)
+        connection.execute(
+            "delete from linkage.edge using incoming_edge where"
+            " edge.left_node = incoming_edge.left_node"
+            " and edge.right_node = incoming_edge.right_node;"
+            "insert into linkage.edge select * from incoming_edge"
+        )
+    else:
+        copy_table(connection, "linkage.edge", edges)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into linkage.placeholder_number values (%s) on conflict do nothing",
+            [(number,) for number in written.placeholders],
+        )
 
 
 def _write_events(connection: psycopg.Connection, run: Run, written: Written) -> None:

@@ -279,7 +279,7 @@ def test_agency_and_warehouse_clean_alike():
         {
             "first_name": ["BOB"], "middle_name": ["J"], "last_name": ["O BRIEN SMITH"],
             "birth_date": ["1988-05-17"], "birth_date_precision": ["day"], "ssn": ["431201234"],
-            "address_key": ["14 OAK ST|2|19801"],
+            "address_key": ["14 OAK ST|2|19801"], "zip": ["19801"],
         }
     )  # fmt: skip
     assert agency == ours

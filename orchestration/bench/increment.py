@@ -1,0 +1,175 @@
+"""What a delivery of 1 % new records costs beside a full run, database included.
+
+Both runs are the product's own (linkage.link) on a database of their own, which is dropped
+afterwards. Add here: a figure about a run after the first. Keep out: accuracy, plain Splink.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from orchestration import warehouse
+from orchestration.errors import UsageError
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow
+
+    from orchestration.settings import Settings
+
+NEW_SHARE = 0.01
+_TABLE = """
+create schema identity;
+create table identity.identity_record (
+    identity_record_id text not null, source_system text not null,
+    source_person_key text not null, first_name text, middle_name text, last_name text,
+    suffix text, maiden_name text, birth_date date, birth_date_precision text, ssn text,
+    ssn_last4 text, sex text, address_key text, zip text, plurality_order text,
+    encoding text,
+    first_load_id int not null default 1, last_load_id int not null, is_linkable boolean not null
+)
+"""
+
+
+def run(
+    settings: Settings,
+    n: int = 200_000,
+    *,
+    seed: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Link n fictional records, of which 1 % come later.
+
+    Three runs: `first` on all but the last 1 %, `increment` after those have come, `full` on
+    all of them with nothing known but the ids. Returns {"records", "new_records", "first",
+    "increment", "full", "ratio" (CPU of increment to full), "ids_changed" (persons of records
+    outside the touched regions that have another id after the increment), "same_clusters"
+    (share of records whose person holds the same records after increment and full)}; each run:
+    cpu_seconds of this process and of the server, wall_seconds, recomputed source records.
+
+    Raises UsageError for fewer than 1,000 records, or where the server is not on this machine.
+    """
+    from orchestration.bench import scale
+    from orchestration.linkage import linking
+
+    if n < 1_000:
+        raise UsageError("A benchmark of an increment needs 1,000 records or more.")
+    if urlsplit(warehouse.url(settings)).hostname not in ("127.0.0.1", "localhost", None, ""):
+        raise UsageError(
+            "The processor time of a server elsewhere cannot be read; unset "
+            "LIFECOURSE_DATABASE_URL to measure on the embedded one."
+        )
+    say = progress or (lambda text: None)
+    say(f"bench: making {n:,} records")
+    table, _ = scale.population(n, seed)
+    later = int(n * NEW_SHARE)
+    name = f"bench_increment_{os.getpid()}"
+    parts = urlsplit(warehouse.url(settings))
+    with warehouse.connect(settings, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    scratch = replace(settings, database_url=parts._replace(path=f"/{name}").geturl())
+    try:
+        facts: dict = {"records": n, "new_records": later}
+        with warehouse.connect(scratch) as connection:
+            connection.execute(_TABLE)
+            _deliver(connection, table.slice(0, n - later))
+        facts["first"] = _measured(scratch, linking.link, say)
+        before = _people(scratch)
+        with warehouse.connect(scratch) as connection:
+            _deliver(connection, table.slice(n - later))
+        facts["increment"] = _measured(scratch, linking.link, say)
+        after, near = _people(scratch), _near_what_came(scratch, before)
+        facts["full"] = _measured(scratch, lambda s: linking.link(s, full=True), say)
+        facts["ratio"] = round(facts["increment"]["cpu_seconds"] / facts["full"]["cpu_seconds"], 3)
+        facts["ids_changed"] = sum(
+            after.get(key) != person for key, person in before.items() if key not in near
+        )
+        facts["same_clusters"] = _same(after, _people(scratch))
+    finally:
+        with warehouse.connect(settings, autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+    return facts
+
+
+def _deliver(connection: psycopg.Connection, table: pyarrow.Table) -> None:
+    from orchestration.linkage import store
+
+    store.copy_table(connection, "identity.identity_record", table.drop_columns(["rid"]))
+    connection.execute("analyze identity.identity_record")
+
+
+def _measured(scratch: Settings, link: Callable, say: Callable[[str], None]) -> dict:
+    started = time.monotonic()
+    own, server = time.process_time(), _server_seconds(scratch)
+    report = link(scratch)
+    spent = time.process_time() - own
+    at_server = _server_seconds(scratch) - server
+    say(f"bench: {report.sentence}")
+    return {
+        "cpu_seconds": round(spent + at_server, 2),
+        "of_the_server": round(at_server, 2),
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "recomputed": report.recomputed,
+    }
+
+
+def _server_seconds(scratch: Settings) -> float:
+    """Processor seconds of the server's processes, dead children included."""
+    with warehouse.connect(scratch) as connection:
+        folder, own = connection.execute(
+            "select current_setting('data_directory'), pg_backend_pid()"
+        ).fetchone()
+    ticks = os.sysconf("SC_CLK_TCK")
+    postmaster = int((Path(folder) / "postmaster.pid").read_text().split()[0])
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        pid, parent = int(path.parent.name), int(fields[1])
+        if pid == postmaster:
+            total += sum(map(int, fields[11:15]))
+        elif parent == postmaster and pid != own:
+            total += sum(map(int, fields[11:13]))
+    return total / ticks
+
+
+def _people(scratch: Settings) -> dict[str, int]:
+    with warehouse.connect(scratch) as connection:
+        return dict(
+            connection.execute(
+                "select source_system || ' ' || source_person_key, person_id"
+                " from linkage.crosswalk where closed_run_id is null"
+            ).fetchall()
+        )
+
+
+def _near_what_came(scratch: Settings, before: dict[str, int]) -> set[str]:
+    """The records that share a region with one that is new."""
+    with warehouse.connect(scratch) as connection:
+        rows = connection.execute(
+            "select distinct region_id, source_system || ' ' || source_person_key"
+            " from linkage.node join linkage.variant using (node_id)"
+            " join linkage.source_record using (record_number)"
+        ).fetchall()
+    touched = {region for region, key in rows if key not in before}
+    return {key for region, key in rows if region in touched}
+
+
+def _same(one: dict[str, int], other: dict[str, int]) -> float:
+    """Share of records whose person holds the same records in both."""
+    held: list[dict[int, frozenset[str]]] = []
+    for people in (one, other):
+        members: dict[int, set[str]] = {}
+        for key, person in people.items():
+            members.setdefault(person, set()).add(key)
+        held.append({person: frozenset(keys) for person, keys in members.items()})
+    equal = sum(held[0][person] == held[1].get(other.get(key)) for key, person in one.items())
+    return round(equal / len(one), 6)

@@ -1,0 +1,116 @@
+"""Every safe key and every block of a record as one number that means the same in every run.
+
+The engine compares by codes that are ranks among the records at hand; what is kept from run to
+run, to find whom a new record could meet, is a hash of the words themselves. Add here: nothing
+but what collapse.py and candidates.py know as keys. Keep out: who is kept (store.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestration.linkage import candidates, collapse
+from orchestration.linkage.encoding import NUMBERS, mix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy
+
+    from orchestration.linkage.encoding import Fields
+
+# A part of a block -> the dictionary its codes are of.
+_DICTIONARY = {
+    "fn": "name", "mn": "name", "ln": "name", "form": "name", "surname": "name", "names": "name",
+    "addr": "addr", "sex": "sex", "zip": "addr",
+}  # fmt: skip
+
+
+class BlockKeys:
+    """The keys of the records of one `Fields`.
+
+    safe: (rid, key) of the safe keys, also those whose group does not agree. of_block(name):
+    (rid, key), row by row as candidates.rows gives them. Keys are int64.
+    """
+
+    def __init__(self, fields: Fields, blocks: Iterable[str]) -> None:
+        self.blocks = tuple(blocks)
+        self._fields = fields
+        self._hashes: dict[tuple[str, int], numpy.ndarray] = {}
+        self._number = {name: at for at, name in enumerate((*collapse.SAFE_KEYS, *self.blocks))}
+
+    def of_block(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+        rid, columns = candidates.rows(self._fields, candidates.BLOCKS[name])
+        parts = [
+            part
+            for part in candidates.BLOCKS[name]
+            # two columns of one dictionary
+            for part in ((part, part) if part == "names" else (part,))
+        ]
+        return rid, self._key(name, parts, columns)
+
+    @property
+    def safe(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        import numpy
+
+        rids, keys = [], []
+        for name, parts in collapse.SAFE_KEYS.items():
+            known = self._fields.is_linkable.copy()
+            for part in parts:
+                known &= self._fields.codes[part] >= 0
+            rid = numpy.flatnonzero(known).astype("int32")
+            columns = [self._fields.codes[part][rid] for part in parts]
+            rids.append(rid)
+            keys.append(self._key(name, parts, columns))
+        return numpy.concatenate(rids), numpy.concatenate(keys)
+
+    def every(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """(rid, key) of safe keys and blocks together."""
+        import numpy
+
+        found = [self.safe, *(self.of_block(name) for name in self.blocks)]
+        return (
+            numpy.concatenate([rid for rid, _ in found]),
+            numpy.concatenate([key for _, key in found]),
+        )
+
+    def _key(self, name: str, parts: Iterable[str], columns: list) -> numpy.ndarray:
+        import numpy
+
+        which = numpy.full(len(columns[0]), self._number[name], dtype="uint64")
+        stable = [self._stable(part, column) for part, column in zip(parts, columns, strict=True)]
+        return mix(which, *stable).view("int64")
+
+    def _stable(self, part: str, column: numpy.ndarray) -> numpy.ndarray:
+        """Codes as hashes of what they stand for; numbers stand for themselves."""
+        name, _, length = part.partition(":")
+        if name in NUMBERS or name in ("day", "mi"):
+            return column.astype("int64").view("uint64")
+        return self._hashed(name, int(length or 0))[column]
+
+    def _hashed(self, name: str, length: int) -> numpy.ndarray:
+        """The hash of every code of a part; of its first letters where length is given."""
+        import numpy
+        import pyarrow.compute as compute
+        from pandas.util import hash_array
+
+        dictionary = _DICTIONARY[name]
+        known = self._hashes.get((name if name == "zip" else dictionary, length))
+        if known is not None:
+            return known
+        words = self._fields.words[dictionary]
+        codes = numpy.arange(len(words))
+        if name == "zip":
+            words = compute.struct_field(
+                compute.extract_regex(words, r"\|(?P<zip>[0-9]+)$"), "zip"
+            ).fill_null("")
+            codes = self._fields.zips[:-1]
+        elif length:
+            words = compute.utf8_slice_codeunits(words, 0, length)
+            codes = self._fields.prefix(codes, length, dictionary)
+        # siphash with pandas' fixed key: the same in every process and version
+        hashed = hash_array(words.to_numpy(zero_copy_only=False).astype(object), categorize=False)
+        table = numpy.zeros(int(codes.max(initial=-1)) + 1, dtype="uint64")
+        table[codes[codes >= 0]] = hashed[codes >= 0]
+        self._hashes[name if name == "zip" else dictionary, length] = table
+        return table
