@@ -703,9 +703,12 @@ def bench() -> None:
 
 
 @bench.command("linkage")
-@click.argument("name", type=click.Choice(["febrl3", "febrl4", "pseudopeople-2020"]))
-def bench_linkage(name: str) -> None:
-    """Accuracy of linkage on public test data with a known truth; prints JSON.
+@click.argument(
+    "name", type=click.Choice(["febrl3", "febrl4", "pseudopeople-2020", "pseudopeople-all"])
+)
+@AS_JSON
+def bench_linkage(name: str, as_json: bool) -> None:
+    """Accuracy of linkage on public test data with a known truth.
 
     \b
     Example:
@@ -716,7 +719,14 @@ def bench_linkage(name: str) -> None:
 
     with _progress():
         figures = library.run(name, progress=say)
-    _print_json(figures)
+    if as_json:
+        _print_json(figures)
+        return
+    click.echo(f"{figures['records']:,} records of {figures['persons']:,} persons")
+    for way in ("no_labels", "labels"):
+        if figures[way]:
+            told = (f"{word} {figures[way][word]:.4f}" for word in ("precision", "recall", "f1"))
+            click.echo(f"{way:10} {'  '.join(told)}")
 
 
 @bench.command("scale")

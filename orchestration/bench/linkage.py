@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.bench.samples import Sample
     from orchestration.linkage.model import Model
 
-NAMES = ("febrl3", "febrl4", "pseudopeople-2020")
+NAMES = ("febrl3", "febrl4", "pseudopeople-2020", "pseudopeople-all")
 # Splink's estimate of chance agreement settles long before the ten million pairs of a model
 # that is frozen: fewer keep a benchmark under a minute.
 _SAMPLE_PAIRS = 2e6
@@ -37,7 +37,8 @@ def run(
 ) -> dict:
     """Link sample `name` without labels and with cross-fitted labels.
 
-    name: one of NAMES. Returns {"benchmark", "records", "persons", "no_labels", "labels",
+    name: one of NAMES. FEBRL's persons are individuals, pseudopeople's live in households
+    (linkage/profiles.py). Returns {"benchmark", "records", "persons", "no_labels", "labels",
     "seconds"}. Each figure set: precision, recall, f1, true_pairs,
     found_pairs, correct_pairs, cpu_seconds; split_persons and mixed_clusters without labels.
     labels is None where either half has too few labelled pairs to learn from.
@@ -51,17 +52,19 @@ def run(
     say = progress or (lambda text: None)
     started = time.monotonic()
     say(f"bench: reading {name}")
-    sample = (
-        samples.pseudopeople(2020, seed=1)
-        if name == "pseudopeople-2020"
-        else samples.febrl(int(name[-1]))
-    )
+    population = "households"
+    if name == "pseudopeople-2020":
+        sample = samples.pseudopeople(2020, seed=1)
+    elif name == "pseudopeople-all":
+        sample = samples.pseudopeople(None, seed=1, all_sources=True)
+    else:
+        sample, population = samples.febrl(int(name[-1])), "individuals"
     say(f"bench: {sample.records.num_rows:,} records")
     facts = {
         "benchmark": name,
         "records": sample.records.num_rows,
         "persons": len(set(sample.person.tolist())),
-        **evaluate(sample, threads=threads, progress=say),
+        **evaluate(sample, population=population, threads=threads, progress=say),
         "seconds": round(time.monotonic() - started, 1),
     }
     return facts
@@ -70,6 +73,7 @@ def run(
 def evaluate(
     sample: Sample,
     *,
+    population: str = "households",
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> dict:
@@ -82,7 +86,12 @@ def evaluate(
     try:
         records.prepare(duck, sample.records)
         model = training.train(
-            duck, name="bench", trained_on="itself", seed=_SEED, sample_pairs=_SAMPLE_PAIRS
+            duck,
+            name="bench",
+            trained_on="itself",
+            seed=_SEED,
+            sample_pairs=_SAMPLE_PAIRS,
+            population=population,
         )
         say("bench: trained without labels")
         return {

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from orchestration.linkage import model
 
 # Bumped by hand when the same records and model would cluster differently.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,11 @@ def merge(
     least_weight: float,
     newest_birth_year: int | None = None,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Join pairs of clusters that are each other's only namesake.
+    """Join clusters that are each other's only namesakes.
 
-    Returns the new cluster per node and the joined pairs, one row (into, from) of labels each.
+    Mostly two; a third joins where it may be either: wages with a number, a school's record with
+    a birth date and a pantry's with neither. Returns the new cluster per node and the joined
+    pairs, one row (into, from) of labels each.
 
     cluster: cluster label per node. least_weight: match weight a pair must have. Reads tables
     `scored`, `node`, `member`; two clusters that both know a birth date, or both a number, are
@@ -37,6 +39,8 @@ def merge(
     """
     import numpy
     import pyarrow
+
+    from orchestration.linkage.clusters import components
 
     duck.register(
         "_incoming",
@@ -95,15 +99,20 @@ def merge(
                     and newest.year - coalesce(a.birth_year, b.birth_year) < {YOUNGEST_WORKER},
                     false
                 )
-        ),
-        sides as (select l as cluster from possible union all select r from possible),
-        only_one as (select cluster from sides group by cluster having count(*) = 1)
-        select l, r from possible
-        where match_weight >= {least_weight}
-            and l in (from only_one) and r in (from only_one)
-        order by l, r
+        )
+        select l, r, match_weight >= {least_weight} as likely from possible order by l, r
         """
     ).fetchnumpy()
-    into = dict(zip(found["r"].tolist(), found["l"].tolist(), strict=True))
+    left, right, likely = found["l"], found["r"], found["likely"]
+    group = components(left, right, len(cluster))
+    # a group is one person's when each of it may be each other one of it
+    members = numpy.bincount(group)
+    pairs = numpy.bincount(group[left[likely]], minlength=len(members))
+    proposed = numpy.bincount(group[left], minlength=len(members))
+    whole = (pairs == proposed) & (pairs == members * (members - 1) // 2)
+    first = numpy.full(len(members), len(cluster))
+    numpy.minimum.at(first, group[left], left)
+    own = whole[group[left]] & (left == first[group[left]])
+    into = dict(zip(right[own].tolist(), left[own].tolist(), strict=True))
     merged = numpy.array([into.get(label, label) for label in cluster.tolist()], dtype="int64")
-    return merged, numpy.column_stack([found["l"], found["r"]])
+    return merged, numpy.column_stack([left[own], right[own]])

@@ -152,7 +152,8 @@ def train(
             "trained_at": date.today().isoformat(),
             "records": count,
             "method": "Fellegi-Sunter weights by expectation maximisation, no labels",
-            "thresholds": "even odds, and 8 to 1 for an only namesake; not tuned to a truth",
+            "thresholds": "even odds; that of an only namesake was checked on a training county's"
+            " truth",
             "rules": "the vetoes and doubts of comparisons.py and the rule of namesakes.py were"
             " written after reading errors in counties that models were trained on, never in one"
             " that is scored",

@@ -76,7 +76,7 @@ def small() -> tuple:
     table = table.append_column("rid", [numpy.arange(len(keep), dtype="int32")])
     duck = engine.memory()
     records.prepare(duck, table)
-    plain = training.train(duck, name="small", trained_on="a test", seed=1, sample_pairs=5e5)
+    plain = training.train(duck, name="small", trained_on="a test", seed=1, sample_pairs=1e5)
     person = numpy.unique(sample.person[keep], return_inverse=True)[1]
     yield duck, plain, person, table
     duck.close()
@@ -170,7 +170,7 @@ def settings(fresh_settings):
 
 def test_a_model_is_trained_with_the_labels_of_a_file(settings, small, tmp_path, monkeypatch):
     """`train --truth`: the file's persons reach the model, and the model links."""
-    monkeypatch.setattr(training, "SAMPLE_PAIRS", 5e5)
+    monkeypatch.setattr(training, "SAMPLE_PAIRS", 1e5)
     _, _, person, table = small
     rows = table.drop_columns(["rid", "is_linkable", "last_load_id"]).to_pylist()
     deliver(settings, [{**row, "is_linkable": True, "last_load_id": 1} for row in rows])
@@ -205,7 +205,7 @@ def test_a_model_is_trained_with_the_labels_of_a_file(settings, small, tmp_path,
 def test_labels_that_cannot_be_read_or_teach_nothing_are_one_sentence(
     settings, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(training, "SAMPLE_PAIRS", 5e5)
+    monkeypatch.setattr(training, "SAMPLE_PAIRS", 1e5)
     out = tmp_path / "none.json"
     with pytest.raises(UsageError, match="There is no truth file nowhere"):
         api.train(settings, out, truth=tmp_path / "nowhere.csv")
