@@ -326,7 +326,8 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     if codes:
         yield rule("codes_listed", {"codes": codes}, "contract")
     if formats:
-        yield rule("formats_hold", {"formats": formats, "accept": {}, **_typed(table)}, "contract")
+        kwargs = {"formats": formats, "accept": {}, **_typed(contract, table)}
+        yield rule("formats_hold", kwargs, "contract")
 
     noise = {"noise": defaults.noise}
     optional = [c.name for c in table.columns if c.name not in required]
@@ -352,9 +353,19 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
         yield rule("ids_near_history", {"columns": ids, **noise}, "policy")
 
 
-def _typed(table: Table) -> dict[str, dict[str, str]]:
-    """The date and number columns whose format is no more than that of their companion."""
-    companions = typed.companions(table.columns)
+def _typed(contract: Contract, table: Table) -> dict[str, dict[str, str]]:
+    """The date and number columns whose format is no more than that of their companion.
+
+    Only of companions that a written rule names and that are therefore made anyway: the cast
+    costs more than the regular expression alone.
+    """
+    conditions = [
+        str(entry["kwargs"].get(key, ""))
+        for entry in contract.expectations
+        if isinstance(entry.get("kwargs"), dict)
+        for key in ("condition", "where")
+    ]
+    companions = typed.used(typed.companions(table.columns), *conditions)
     names = {name.rpartition("_as_")[0]: name for name in companions}
     plain = {
         c.name: names[c.name]
