@@ -130,6 +130,11 @@ def fingerprint(connection: psycopg.Connection, settings: Settings) -> str | Non
     if not current:
         return None
     digest = hashlib.sha256(",".join(map(str, current)).encode())
+    # A row that was set aside and is back adds to a load that was there before.
+    rows = connection.execute(
+        "select load_id, row_count from quality.load where is_current order by load_id"
+    ).fetchall()
+    digest.update(repr(rows).encode())
     # A decision that expired today asks for a build as one that was made today does.
     if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
         schema.ensure(connection)

@@ -337,6 +337,10 @@ def list_deliveries(late: bool, today: datetime | None, as_json: bool) -> None:
         )
         if row["status"] in ("held", "rejected", "duplicate") and row["reason"]:
             click.echo(f"{'':14}{row['reason']}")
+        if row["note"]:
+            click.echo(f"{'':14}{row['note']}")
+        if row["set_aside"]:
+            click.echo(f"{'':14}{row['set_aside']:,} set aside for breaking a rule; see the desk.")
         for rule in row["failed_rules"]:
             click.echo(f"{'':14}- {rule['severity']}: {rule['message']}")
     for sentence in timeliness.summed_up(owed):

@@ -63,7 +63,8 @@ def deliveries(settings: Settings) -> list[dict[str, Any]]:
     """Every delivered file, oldest first, with its status and the rules that held it.
 
     A row: load_id, agency, file, period, delivery, type, received (ISO), status, rows, current,
-    reason, failed_rules: [{rule, severity, message}] (critical ones first).
+    reason, note, set_aside (rows in quarantine), failed_rules: [{rule, severity, message}]
+    (critical ones first).
     """
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
@@ -71,10 +72,15 @@ def deliveries(settings: Settings) -> list[dict[str, Any]]:
         loads = connection.execute(
             """
             select load_id, agency, file, period, delivery, received_at, status, row_count,
-                is_current, reason, delivery_type
+                is_current, reason, delivery_type, note
             from quality.load order by delivery_order, agency, file, load_id
             """
         ).fetchall()
+        aside = dict(
+            connection.execute(
+                "select load_id, count(*) from quality.quarantined_row group by 1"
+            ).fetchall()
+        )
         failed: dict[int, list[dict[str, str]]] = {}
         for load_id, rule, severity, message in connection.execute(
             """
@@ -99,6 +105,8 @@ def deliveries(settings: Settings) -> list[dict[str, Any]]:
             "rows": load[7],
             "current": load[8],
             "reason": load[9],
+            "note": load[11],
+            "set_aside": aside.get(load[0], 0),
             "failed_rules": failed.get(load[0], []),
         }
         for load in loads

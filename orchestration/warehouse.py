@@ -102,6 +102,33 @@ begin
 end
 $$;
 
+-- Rows of a load that broke a rule and were set aside, so that the rest could go on: which row
+-- (from 1, as delivered), which rules, which columns; never a value. settled_by_load_id: the
+-- later load that replaces the row. is_footer: a line that is no row, such as a total.
+create table if not exists quality.quarantined_row (
+    load_id integer not null references quality.load (load_id),
+    table_name text not null,
+    row_number integer not null,
+    rule_ids text[] not null,
+    column_names text[] not null,
+    is_footer boolean not null default false,
+    set_aside_at timestamptz not null default now(),
+    settled_by_load_id integer,
+    primary key (load_id, table_name, row_number)
+);
+-- The rows themselves, until they are settled. A schema of its own: nobody but its owner may
+-- use it unless granted by name.
+create schema if not exists quarantine;
+create table if not exists quarantine.raw_row (
+    load_id integer not null,
+    table_name text not null,
+    row_number integer not null,
+    content jsonb not null,
+    primary key (load_id, table_name, row_number),
+    foreign key (load_id, table_name, row_number)
+        references quality.quarantined_row on delete cascade
+);
+
 -- What stewards decided about loads and rules. release: publish these held loads although their
 -- gate failed; reject: never publish them; override: from now until expires_on the rule does not
 -- hold this file. A decision that needs a second person is in force when that person approved.

@@ -27,7 +27,7 @@ from orchestration import landing, timeliness, warehouse
 from orchestration.desk import reading, users
 from orchestration.desk.users import User
 from orchestration.errors import LifecourseError, UsageError
-from orchestration.quality import decisions, failing, suites
+from orchestration.quality import decisions, failing, quarantine, suites
 from orchestration.quality.messages import number, percent
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ class _Desk:
         return self._show(
             request, "load.html", user, load=load, contract=contract,
             results=reading.results(connection, load["load_id"]),
+            aside=quarantine.summary(connection, load["load_id"]),
             charts=reading.charts(connection, contract, load["load_id"]),
             decisions=reading.decisions(connection, load_id=load["load_id"]),
             may_decide=user.may("steward", load["agency"]),
@@ -254,7 +255,8 @@ class _Desk:
         users.log(connection, user.name, "saw failing rows", f"load {load['load_id']} {rule_id}")
         connection.commit()
         rule = next((r for r in suites.rules(contract) if r.rule_id == rule_id), None)
-        found = failing.failing_rows(connection, contract, load["load_id"], rule_id)
+        look = failing.set_aside_rows if "aside" in request.query_params else failing.failing_rows
+        found = look(connection, contract, load["load_id"], rule_id)
         return self._show(request, "rows.html", user, load=load, rule=rule, found=found)
 
     def difference(self, request: Request, connection: psycopg.Connection, user: User) -> Response:
@@ -294,6 +296,10 @@ class _Desk:
         ]
         if load["reason"]:
             lines.append(f"Reason:        {load['reason']}")
+        if load["note"]:
+            lines.append(f"Note:          {load['note']}")
+        for aside in quarantine.summary(connection, load["load_id"]):
+            lines.append(f"Set aside:     {aside.sentence}")
         for result in reading.results(connection, load["load_id"]):
             if result["status"] in ("failed", "error"):
                 lines += ["", f"{result['severity']}: {result['message']}", f"  {result['fix']}"]

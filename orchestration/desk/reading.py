@@ -29,7 +29,7 @@ MOST_COLUMNS_DRAWN = 6
 SMALLEST_GROUP = 11
 _LOAD = (
     "load_id, agency, file, period, delivery, status, gate_status, reason, row_count, "
-    "received_at, decided_at, sha256, bytes, path, publish_set, contract_version, is_current"
+    "note, received_at, decided_at, sha256, bytes, path, publish_set, contract_version, is_current"
 )
 
 

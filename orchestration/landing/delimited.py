@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any, NoReturn
@@ -16,6 +17,13 @@ from orchestration.landing.copy_text import CopyBlock, block_of, numbered
 from orchestration.landing.readers import LONGEST_FIELD, BadInput, Source, quoted
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+# What a last line that is no row says of the file. Only a whole line counts: one without its
+# newline may be the rest of a row that was cut off (2026-11-25).
+FOOTER = re.compile(
+    r"\b(?:grand )?totals?\b|\b\d+ (?:rows?|records?|lines?)\b|\b(?:rows?|records?|lines?)"
+    r"(?: count)?\s*[:=]?\s*\d+|\brecord count\b|\bend of (?:file|report|data|extract)\b",
+    re.IGNORECASE,
+)
 
 
 def header(piece: str, contract: Contract, table: Table) -> tuple[tuple[str, ...], str]:
@@ -73,6 +81,27 @@ def columns_of(header: Sequence[str], table: Table, place: str) -> tuple[str, ..
 def _reader(text: str, contract: Contract) -> Any:
     lines = io.StringIO(text, newline="\n")
     return csv.reader(lines, delimiter=contract.delimiter, strict=True)
+
+
+def without_footer(
+    pieces: Iterator[str], source: Source, contract: Contract, width: int
+) -> Iterator[str]:
+    """The same text without a last line that is no row but a total or a count of rows.
+
+    The line is kept in source.footer, with the number that its row would have had.
+    """
+    before = next(pieces, None)
+    for piece in pieces:
+        yield before or ""
+        before = piece
+    if before is None:
+        return
+    rows, newline, last = before.rstrip("\r\n").rpartition("\n")
+    fields = last.count(contract.delimiter) + 1
+    if before.endswith("\n") and '"' not in last and fields < width and FOOTER.search(last):
+        source.footer = last
+        before = rows + newline
+    yield before
 
 
 def blocks(

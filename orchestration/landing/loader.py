@@ -186,6 +186,8 @@ def _load(
     if file.problem:
         raise BadInput(file.problem)
     tables: dict[str, int] = {}
+    # Of an earlier try at this load, if any; the gate sets rows aside anew.
+    connection.execute("delete from quality.quarantined_row where load_id = %s", (load_id,))
     for table in contract.tables:
         # A file of several record types is read once for each: one connection, one COPY.
         source = Source(file.path, contract.encoding)
@@ -198,8 +200,31 @@ def _load(
         if not tables[table.name] and not table.rows_optional:
             has = "a header and no rows" if contract.file_format in ("csv", "excel") else "no rows"
             raise BadInput(f"it has {has}, where rows are required")
+        if source.footer is not None:
+            _set_footer_aside(connection, contract, table, load_id, source)
     _check_manifest(file, source)
+    connection.execute(
+        "update quality.load set note = %s where load_id = %s",
+        (f"{file.place}: {'; '.join(source.notes)}." if source.notes else None, load_id),
+    )
     return tables
+
+
+def _set_footer_aside(
+    connection: psycopg.Connection, contract: Contract, table: Table, load_id: int, source: Source
+) -> None:
+    place = (load_id, table.name, source.records + 1)
+    connection.execute(
+        "insert into quality.quarantined_row "
+        "(load_id, table_name, row_number, rule_ids, column_names, is_footer) "
+        "values (%s, %s, %s, %s, '{}', true)",
+        (*place, [f"{contract.agency}.{contract.file}.footer"]),
+    )
+    connection.execute(
+        "insert into quarantine.raw_row (load_id, table_name, row_number, content) "
+        "values (%s, %s, %s, %s)",
+        (*place, json.dumps({"line": source.footer})),
+    )
 
 
 def _copy(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -34,6 +35,8 @@ FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "is an old Excel or Word document"),
     (b"{\\rtf", "is a word processor document"),
 )
+# UTF-8 read as cp1252 and saved again: the two characters that any accented letter becomes.
+MOJIBAKE = re.compile("\u00c3[^\x00-\x7f]|\u00c2[\u00a0-\u00bf]")
 HTML = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script")
 
 
@@ -53,6 +56,8 @@ class Source:
         self.sha256 = ""
         self.bytes = 0
         self.records = 0  # data rows of a CSV file, record lines of a fixed-width one
+        self.footer: str | None = None  # a last line that is no row
+        self.notes: list[str] = []  # what was put right while reading, as clauses
 
     def blocks(self) -> Iterator[str]:
         digest = hashlib.sha256()
@@ -62,6 +67,7 @@ class Source:
         # \r\n and a lone \r become \n.
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
         lines = 0
+        mojibake = False
         with self.path.open("rb", buffering=0) as stream:
             first = True
             while True:
@@ -72,6 +78,8 @@ class Source:
                     payload = block.removeprefix(codecs.BOM_UTF8)
                     skipped = len(block) - len(payload)
                     first = False
+                    if skipped:
+                        self.notes.append("its byte order mark was left out")
                 else:
                     payload, skipped = block, 0
                 start = self.bytes + skipped
@@ -95,6 +103,7 @@ class Source:
                     suspect.see(payload, start, lines)
                 lines += _line_breaks(payload)
                 self.bytes += len(block)
+                mojibake = mojibake or (not text.isascii() and MOJIBAKE.search(text) is not None)
                 if text or not block:
                     text = newlines.decode(text, not block)
                 if text:
@@ -105,6 +114,16 @@ class Source:
             suspect.conclude(self.encoding)
         if not self.bytes:
             raise BadInput("it is empty")
+        found = newlines.newlines or ()
+        if "\r" in ((found,) if isinstance(found, str) else found):
+            self.notes.append("its lines ended with a lone carriage return and were mended")
+        elif "\r\n" in found:
+            self.notes.append("its lines ended as on Windows (CR LF)")
+        if mojibake:
+            self.notes.append(
+                "some of its letters look like UTF-8 that was read as another encoding before it "
+                "was delivered; ask the agency for the original"
+            )
         self.sha256 = digest.hexdigest()
 
     def whole_lines(self) -> Iterator[str]:
@@ -180,7 +199,8 @@ def copy_blocks(
 
     pieces = source.whole_lines()
     names, rest = delimited.header(next(pieces, ""), contract, table)
-    blocks = delimited.blocks(chain([rest], pieces), source, contract, len(names))
+    body = delimited.without_footer(chain([rest], pieces), source, contract, len(names))
+    blocks = delimited.blocks(body, source, contract, len(names))
     return ("_row_number", *names), blocks
 
 

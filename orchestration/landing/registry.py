@@ -37,10 +37,12 @@ create table if not exists quality.seen_file (
 );
 -- manifest: the file's entry in its delivery's manifest, when it was registered
 -- by_key: of each table, how single rows are replaced (superseding.rules)
+-- note: what the reader put right, such as a byte order mark
 -- publication: numbers the transactions that changed what is current
 alter table quality.load add column if not exists publish_set text;
 alter table quality.load add column if not exists manifest text;
 alter table quality.load add column if not exists by_key jsonb;
+alter table quality.load add column if not exists note text;
 alter table quality.load add column if not exists publication bigint;
 alter table quality.load add column if not exists delivery_type text not null default 'original'
     check (delivery_type in

@@ -99,6 +99,28 @@ where
 on conflict do nothing
 """
 
+# Rows set aside (quality.quarantined_row) of earlier loads in this one's scope are settled: by a
+# whole delivery all of them, by one of changes those whose key it holds.
+SETTLED = """
+update quality.quarantined_row as q set settled_by_load_id = {load_id}
+from quality.load as new, quality.load as old
+where
+    new.load_id = {load_id} and old.load_id = q.load_id and old.load_id <> new.load_id
+    and old.agency = new.agency and old.file = new.file
+    and q.table_name = {name} and q.settled_by_load_id is null
+    and (old.delivery_order, old.load_id) < (new.delivery_order, new.load_id)
+    and (new.scope in ('*', old.scope) or old.scope = '*' and not {whole})
+    and ({whole} or {held})
+"""
+HELD = """
+exists (
+    select from {parent} as p inner join quarantine.raw_row as raw
+        on raw.load_id = q.load_id and raw.table_name = q.table_name
+        and raw.row_number = q.row_number
+    where p._load_id = {load_id} and ({key}) = ({raw_key})
+)
+"""
+
 
 def rules(contract: Contract) -> dict[str, dict[str, Any]]:
     """Of each table of a contract, how single rows are replaced, as kept with each load.
@@ -190,6 +212,7 @@ def supersede(connection: psycopg.Connection, load_id: int, parents: Mapping[str
         {"agency": agency, "file": file, "load_id": load_id, "order": order},
     ).fetchall()
     for table, rule in (by_key or {}).items():
+        _settle(connection, parents, table, rule, load_id, whole=delivery_type in REPLACING)
         if rule["deleted"] is not None:
             _enter_deleted(connection, parents, table, rule, load_id)
         if delivery_type in CHANGES:
@@ -205,6 +228,43 @@ def supersede(connection: psycopg.Connection, load_id: int, parents: Mapping[str
                 _enter_changed(
                     connection, parents, table, other_rule, (other, other_scope), [(load_id, scope)]
                 )
+
+
+def _settle(
+    connection: psycopg.Connection,
+    parents: Mapping[str, str],
+    table: str,
+    rule: Mapping[str, Any],
+    load_id: int,
+    *,
+    whole: bool,
+) -> None:
+    """Settle the rows set aside that this load replaces; what they held is deleted."""
+    from psycopg import sql
+
+    names = [sql.Identifier(name) for name in rule["key"]]
+    held = sql.SQL(HELD).format(
+        parent=sql.Identifier(parents[table], table),
+        load_id=sql.Literal(load_id),
+        key=sql.SQL(", ").join(sql.SQL("p.{}").format(name) for name in names),
+        raw_key=sql.SQL(", ").join(
+            sql.SQL("raw.content ->> {}").format(sql.Literal(name)) for name in rule["key"]
+        ),
+    )
+    connection.execute(
+        sql.SQL(SETTLED).format(
+            load_id=sql.Literal(load_id),
+            name=sql.Literal(table),
+            whole=sql.Literal(whole),
+            held=held if names and not whole else sql.SQL("false"),
+        )
+    )
+    connection.execute(
+        "delete from quarantine.raw_row using quality.quarantined_row as q "
+        "where q.settled_by_load_id = %s and raw_row.load_id = q.load_id "
+        "and raw_row.table_name = q.table_name and raw_row.row_number = q.row_number",
+        (load_id,),
+    )
 
 
 def _overlap(one: str, other: str) -> bool:

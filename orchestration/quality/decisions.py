@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import landing, warehouse
 from orchestration.errors import LifecourseError, UsageError
-from orchestration.quality import history, suites
+from orchestration.quality import history, quarantine, suites
 
 if TYPE_CHECKING:
     import psycopg
@@ -288,6 +288,14 @@ def _take_effect(
         sentence = f"{rule_id} does not hold {name} for now."
         if rows:
             sentence += f" What it held is published: {sum(rows.values()):,} rows."
+        returned = quarantine.return_suspended(
+            connection,
+            _contract(settings, agency, file),
+            list(suspended(connection, agency, file)),
+        )
+        connection.commit()
+        if returned:
+            sentence += f" What it had set aside is in staging: {returned:,} rows."
     return Decision(disposition_id, kind, tuple(load_ids), True, rows, sentence)
 
 

@@ -77,6 +77,28 @@ def failing_rows(
     return FailingRows(tuple(shown), tuple(rows), count - len(rows))
 
 
+def set_aside_rows(
+    connection: psycopg.Connection, contract: Contract, load_id: int, rule_id: str
+) -> FailingRows:
+    """The rows set aside for a rule, as delivered; for the few who may see them."""
+    found = connection.execute(
+        "select q.table_name, q.row_number, q.column_names, raw.content, q.is_footer "
+        "from quality.quarantined_row as q "
+        "inner join quarantine.raw_row as raw using (load_id, table_name, row_number) "
+        "where q.load_id = %s and %s = any(q.rule_ids) order by 1, 2",
+        [load_id, rule_id],
+    ).fetchall()
+    keys = {table.name: table.key for table in contract.tables}
+    shown = [*dict.fromkeys(n for t, _, names, *_ in found for n in (*keys[t], *names))]
+    if any(is_footer for *_, is_footer in found):
+        shown.append("line")
+    rows = tuple(
+        (str(row_number), *(content.get(name) for name in shown))
+        for _, row_number, _, content, _ in found[:MOST_ROWS]
+    )
+    return FailingRows(("row", *shown), rows, max(0, len(found) - MOST_ROWS))
+
+
 def _native(kind: str, kwargs: dict) -> str | None:
     """The same of Great Expectations' own types that a contract's file may use."""
     column = quote(str(kwargs.get("column", "")))

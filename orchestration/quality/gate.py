@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestration import warehouse
@@ -17,11 +17,13 @@ from orchestration.errors import LifecourseError
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import (
+    causes,
     decisions,
     engine,
     history,
     landed,
     messages,
+    quarantine,
     results,
     shapes,
     suites,
@@ -80,17 +82,26 @@ def _run(
     verdicts: list[CheckResult] = []
     documents: dict[str, dict[str, Any]] = {}
     load = _load(connection, contract, load_id)
+    suspended = decisions.suspended(connection, contract.agency, contract.file)
+    quarantine.put_back(connection, contract, load_id)
     for table in contract.tables:
+        of_table = by_table[table.name]
         rows = _remember(connection, contract, table, load)
         # Great Expectations reads the figures through a connection of its own.
         connection.commit()
-        found, document = _judge(
-            settings, connection, contract, table, load, rows, by_table[table.name]
-        )
-        verdicts += found
+        found, document = _judge(settings, connection, contract, table, load, rows, of_table)
+        found = [_with_causes(connection, contract, table, load, verdict) for verdict in found]
+        aside = _set_aside(connection, contract, table, load, of_table, found, suspended)
+        if aside:
+            rows = _remember(connection, contract, table, load)
+            connection.commit()
+            found, document = _judge(settings, connection, contract, table, load, rows, of_table)
+        verdicts += [
+            quarantine.worded(verdict, rule, aside)
+            for verdict, rule in zip(found, of_table, strict=True)
+        ]
         if document is not None:
             documents[table.name] = document
-    suspended = decisions.suspended(connection, contract.agency, contract.file)
     verdicts = [results.suspend(v, suspended.get(v.rule_id)) for v in verdicts]
     report = GateReport(load_id, verdicts)
     results.save(
@@ -108,6 +119,43 @@ def _run(
     )
     connection.commit()
     return report
+
+
+def _with_causes(
+    connection: psycopg.Connection,
+    contract: Contract,
+    table: Table,
+    load: _Load,
+    verdict: CheckResult,
+) -> CheckResult:
+    if verdict.expectation_type != "expect_formats_to_hold" or verdict.status != "failed":
+        return verdict
+    columns = (verdict.column or "").split(", ")
+    said = causes.causes(connection, _candidate(contract, table, load), table, columns)
+    return replace(verdict, message=f"{verdict.message} {said}") if said else verdict
+
+
+def _set_aside(
+    connection: psycopg.Connection,
+    contract: Contract,
+    table: Table,
+    load: _Load,
+    rules: list[RuleSpec],
+    found: list[CheckResult],
+    suspended: Mapping[str, str],
+) -> dict[str, int]:
+    """Set aside the rows behind failed rules, where these allow it: {rule_id: rows}."""
+    broken = []
+    for rule, verdict in zip(rules, found, strict=True):
+        if verdict.status != "failed" or not verdict.blocks or rule.rule_id in suspended:
+            continue
+        if not rule.set_aside:
+            continue
+        kwargs = dict(rule.kwargs)
+        if rule.type == "expect_rows_to_have_a_parent":
+            parent_relation(kwargs, connection, contract, load.load_id)
+        broken.append(replace(rule, kwargs=kwargs))
+    return quarantine.set_aside(connection, contract, table, load.load_id, broken)
 
 
 def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:

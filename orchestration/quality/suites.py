@@ -106,7 +106,15 @@ _WRITTEN = {"id", "type", "kwargs", "dimension", "severity", "says", "why", "fix
 _REASON = {"because", "calibrated"}
 _CHANGES = {
     *("skip", "limit", "except", "columns", "accept", "within", "season"),
-    *("severity", "why", "fix"),
+    *("severity", "why", "fix", "set_aside"),
+}
+# Rules on single rows: what breaks them can be set aside while the rest goes on (quarantine).
+ON_ROWS = {
+    "expect_required_columns_to_be_filled",
+    "expect_codes_to_be_listed",
+    "expect_formats_to_hold",
+    "expect_rows_to_satisfy",
+    "expect_rows_to_have_a_parent",
 }
 _STABILITY = {
     "expect_row_count_near_history",
@@ -129,8 +137,9 @@ class RuleSpec:
     rule_id: stable name; table: its table without schema; type: the expectation type, Great
     Expectations' or ours (expectation_types). says: what holds, as one sentence. origin:
     contract | policy | file. For core rules, batch: the SELECT that is judged instead of the
-    table itself; rows_are: what one of its rows is, in the plural. reads: the columns that a
-    written condition names.
+    table itself; rows_are: what one of its rows is, in the plural. set_aside: the share of rows
+    that may be set aside for breaking the rule (quarantine); None: it holds from the first on.
+    reads: the columns that a written condition names.
     """
 
     rule_id: str
@@ -150,6 +159,7 @@ class RuleSpec:
     batch: str | None = None
     rows_are: str = "rows"
     reads: tuple[str, ...] = ()
+    set_aside: float | None = None
 
     @property
     def column(self) -> str | None:
@@ -227,7 +237,9 @@ def policy(path: Path = POLICY) -> Policy:
             f"{where} needs history, decisions, timeliness, structure and stability; mend it."
         ) from error
     for name, entry in {**found.structure, **found.stability}.items():
-        _check_entry(where, name, entry, (_WRITTEN - {"id", "kwargs"}) | _REASON, {"limit"})
+        _check_entry(
+            where, name, entry, (_WRITTEN - {"id", "kwargs"}) | _REASON, {"limit", "set_aside"}
+        )
     return found
 
 
@@ -309,11 +321,15 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
             because=entry["because"],
             calibrated=_calibrated("expectations/_policy.yml", name, entry),
             origin=origin,
+            set_aside=_set_aside("expectations/_policy.yml", name, entry, entry["type"]),
         )
 
     required = [c.name for c in table.columns if c.required or c.key_position is not None]
     codes = {c.name: list(c.codes) for c in table.columns if c.codes}
     formats = {c.name: p for c in table.columns if (p := typed.column_pattern(c)) is not None}
+    if contract.file_format != "fixed_width":  # which no spreadsheet writes
+        ids = {c.name: typed.id_pattern(c, table.key) for c in table.columns}
+        formats |= {name: p for name, p in ids.items() if p and name not in formats}
     if required:
         kwargs: dict[str, Any] = {"columns": required}
         if contract.deleted_when is not None:
@@ -435,9 +451,11 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
                     "cover, or lists something that is not quoted."
                 )
         kwargs["accept"] = accept
+    own = _set_aside(where, rule.rule_id, entry, rule.type)
     return replace(
         rule,
         kwargs=kwargs,
+        set_aside=rule.set_aside if "set_aside" not in entry else own or None,
         severity=entry.get("severity", rule.severity),
         why=entry.get("why", rule.why),
         fix=entry.get("fix", rule.fix),
@@ -449,7 +467,7 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
 
 def _written(where: str, contract: Contract, entry: Mapping[str, Any]) -> RuleSpec:
     rule_id = entry["id"]
-    _check_entry(where, rule_id, entry, _WRITTEN | _REASON, {"table"})
+    _check_entry(where, rule_id, entry, _WRITTEN | _REASON, {"table", "set_aside"})
     tables = {table.name: table for table in contract.tables}
     name = entry.get("table") or (contract.tables[0].name if len(tables) == 1 else None)
     if name not in tables:
@@ -492,6 +510,7 @@ def _written(where: str, contract: Contract, entry: Mapping[str, Any]) -> RuleSp
         calibrated=_calibrated(where, rule_id, entry),
         origin="file",
         reads=_reads(table, kwargs),
+        set_aside=_set_aside(where, rule_id, entry, entry["type"]) or None,
     )
 
 
@@ -506,6 +525,19 @@ def _reads(table: Table, kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 _NAMING = {"column", "column_A", "column_B", "column_list", "columns", "condition"}
+
+
+def _set_aside(where: str, rule_id: str, entry: Mapping[str, Any], kind: str) -> float | None:
+    share = entry.get("set_aside")
+    if share is None:
+        return None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+        raise UsageError(f"{where}: rule {rule_id}: set_aside must be a share of rows below 1.")
+    if share and kind not in ON_ROWS:
+        raise UsageError(
+            f"{where}: rule {rule_id}: {kind} judges no single rows, so none can be set aside."
+        )
+    return float(share)
 
 
 def check_kwargs(

@@ -63,6 +63,20 @@ def date_pattern(date_format: str) -> str:
     return "(?:" + "|".join(written(day) for day in days) + ")"
 
 
+# A spreadsheet has written a long number as 1.11E+08: its digits are lost and people merge.
+NOT_ROUNDED = r"(?!\d(?:\.\d+)?[Ee]\+?\d+$).*"
+
+
+def id_pattern(column: Column, key: tuple[str, ...]) -> str | None:
+    """What an id that may be any text must not look like; None for what is no id."""
+    if column.logical_type != "string" or column.codes:
+        return None
+    is_id = column.name in key or (
+        column.role == "identifier" and column.name.endswith(("_id", "_no", "_number", "ssn"))
+    )
+    return NOT_ROUNDED if is_id else None
+
+
 def column_pattern(column: Column) -> str | None:
     """What a value of this column must look like as a whole, or None when anything goes.
 
