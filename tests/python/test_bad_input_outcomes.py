@@ -9,6 +9,7 @@ says why. With the files of bad_input it is printed as docs/bad-input.md:
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import struct
@@ -23,7 +24,7 @@ from bad_input import HEADER, TABLE, manifest
 
 from orchestration import intake, landing, warehouse
 from orchestration.landing import registry
-from orchestration.quality import quarantine
+from orchestration.quality import decisions, failing, quarantine
 from orchestration.settings import PROJECT_ROOT, Settings
 
 PAGE = PROJECT_ROOT / "docs" / "bad-input.md"
@@ -160,9 +161,8 @@ CASES = [
         "has 1 field, the header has 10",
         GOOD.replace("\n0100", "\n\\.\n0100"),
     ),
-    one("cut off inside a row", "rejected", "the file was cut off", GOOD[:-30]),
     Case(
-        "cut off at a line end",
+        "cut off at a line end of many rows",
         "rejected",
         "the manifest says 200 rows, the file has 199",
         {
@@ -301,6 +301,13 @@ CASES = [
         schools(bad={5: {"open_date": "1900-01-01", "close_date": "9999-12-31"}}),
         because="Such days are well written; staging reads them as unknown (clean_date).",
     ),
+    one(
+        "closed before it opened",
+        "accepted",
+        "No school closes before it opens. Not so in 1 of 200 rows",
+        schools(bad={5: {"close_date": "1980-01-01"}}),
+        because="The rule is a warning: the dates are the agency's own and stay as they are.",
+    ),
     # deliveries beside others
     Case(
         "the same file again",
@@ -326,28 +333,28 @@ CASES = [
     Case(
         "half of the rows",
         "held",
-        "rows",
+        "100 rows where the last accepted delivery had 201 (-50 %)",
         {"k12/2025-03/schools.csv": schools(100)},
         before=({JANUARY: GOOD}, {PLACE: schools(201)}),
     ),
     Case(
         "twice the rows",
         "held",
-        "rows",
+        "400 rows where the last accepted delivery had 201 (+99 %)",
         {"k12/2025-03/schools.csv": schools(400)},
         before=({JANUARY: GOOD}, {PLACE: schools(201)}),
     ),
     Case(
         "a column that became empty",
         "held",
-        "zip",
+        "zip is empty in 25 % of rows where it was in 0 %",
         {"k12/2025-03/schools.csv": schools(bad={n: {"zip": ""} for n in EVERY if n % 4 == 0})},
         before=({JANUARY: GOOD}, {PLACE: schools(201)}),
     ),
     Case(
         "all ids re-issued",
         "held",
-        "200",
+        "201 of the 201 records of the last accepted delivery are not in this one",
         {"k12/2025-03/schools.csv": schools(bad={n: {"school_id": f"N{n:03}"} for n in EVERY})},
         before=({JANUARY: GOOD}, {PLACE: schools(201)}),
     ),
@@ -497,6 +504,75 @@ STATUS = {name: name for name in ("rejected", "held", "duplicate", "accepted")} 
 def published(connection: psycopg.Connection) -> int:
     connection.commit()
     return connection.execute("select count(*) from staging_k12.schools_current").fetchone()[0]
+
+
+def test_a_correction_settles_a_row_that_was_set_aside(
+    at: Settings, connection: psycopg.Connection, file_set: intake.FileSet
+) -> None:
+    """The mended row is current, and what was kept of the bad one is deleted."""
+    take_in(at, file_set, {PLACE: schools(bad={5: {"level": "K8"}, 9: {"level": "K8"}})})
+    assert published(connection) == 198
+    correction = f"{HEADER}\n{school(5)}\n"
+    take_in(at, file_set, {"k12/2025-02_c1/schools.csv": correction})
+    assert published(connection) == 199
+    rows = connection.execute(
+        "select row_number, settled_by_load_id is not null, raw.content is not null "
+        "from quality.quarantined_row left join quarantine.raw_row as raw "
+        "using (load_id, table_name, row_number) order by 1"
+    ).fetchall()
+    assert rows == [(5, True, False), (9, False, True)]
+    take_in(at, file_set, {"k12/2025-03/schools.csv": GOOD})
+    assert connection.execute("select count(*) from quarantine.raw_row").fetchone() == (0,)
+
+
+def test_rows_return_when_their_rule_is_suspended(
+    at: Settings, connection: psycopg.Connection, file_set: intake.FileSet
+) -> None:
+    """After the override, which needs its second person, the rows are in staging; not before."""
+    take_in(at, file_set, {PLACE: schools(bad={5: {"level": "K8"}})})
+    [contract] = file_set.contracts
+    decision = decisions.override(
+        at, contract, "k12.schools.codes_listed", steward="r.lee", reason="K8 is a new level.",
+        expires_on=datetime.date.today() + datetime.timedelta(days=30),
+    )  # fmt: skip
+    assert published(connection) == 199
+    done = decisions.approve(at, decision.disposition_id, approver="m.ortiz")
+    assert "set aside is in staging: 1 rows" in done.sentence
+    assert published(connection) == 200
+    [load_id] = connection.execute("select max(load_id) from quality.load").fetchone()
+    assert quarantine.summary(connection, load_id) == []
+    row = connection.execute("select row_count from quality.load").fetchone()
+    assert row == (200,)
+    # judged anew, a load under the override keeps its row
+    take_in(at, file_set, {"k12/2025-03/schools.csv": schools(bad={7: {"level": "K8"}})})
+    assert published(connection) == 200
+    connection.execute("delete from quality.disposition")
+    connection.commit()
+
+
+def test_only_the_owner_may_use_the_quarantine(connection: psycopg.Connection) -> None:
+    connection.execute("create role quarantine_reader")
+    try:
+        may = connection.execute(
+            "select has_schema_privilege('quarantine_reader', 'quarantine', 'usage'), "
+            "has_table_privilege('quarantine_reader', 'quarantine.raw_row', 'select')"
+        ).fetchone()
+        assert may == (False, False)
+    finally:
+        connection.rollback()
+
+
+def test_those_who_may_see_them_see_the_rows_as_delivered(
+    at: Settings, connection: psycopg.Connection, file_set: intake.FileSet
+) -> None:
+    content = schools(bad={5: {"level": "K8"}}) + "Total,200\n"
+    take_in(at, file_set, {PLACE: content})
+    [contract] = file_set.contracts
+    [load_id] = connection.execute("select max(load_id) from quality.load").fetchone()
+    found = failing.set_aside_rows(connection, contract, load_id, "k12.schools.codes_listed")
+    assert (found.columns, found.rows) == (("row", "school_id", "level"), (("5", "0005", "K8"),))
+    footer = failing.set_aside_rows(connection, contract, load_id, "k12.schools.footer")
+    assert footer.rows[0][-1] == "Total,200"
 
 
 if __name__ == "__main__":
