@@ -222,7 +222,7 @@ def worded(result: CheckResult, rule: RuleSpec, found: dict[str, int]) -> CheckR
         said = f"{number(count)} {rows} set aside (limit {limit} of rows)."
         return replace(result, message=f"{result.message} {said}")
     if result.blocks and result.status == "failed":
-        said = f"More than {limit} of rows, so they are not set aside; the delivery is held."
+        said = f"More than {limit} of rows break such rules, so none is set aside."
         return replace(result, message=f"{result.message} {said}")
     return result
 

@@ -238,7 +238,7 @@ CASES = [
     one(
         "required fields empty in 3 of 200 rows",
         "held",
-        "More than 1 % of rows, so they are not set aside",
+        "More than 1 % of rows break such rules, so none is set aside",
         schools(bad={n: {"school_name": ""} for n in (5, 9, 12)}),
     ),
     one(

@@ -98,7 +98,7 @@ def settings(fresh_settings: Callable[[str], Settings]) -> Settings:
 @pytest.fixture
 def desk(settings: Settings, contracts: tuple[Contract, ...], tmp_path: Path) -> Iterator[Desk]:
     with warehouse.connect(settings) as connection:
-        for schema in ("quality", "candidate_clinic", "staging_clinic"):
+        for schema in ("quality", "quarantine", "candidate_clinic", "staging_clinic"):
             connection.execute(f"drop schema if exists {schema} cascade")
         warehouse.ensure_bookkeeping(connection)
         connection.commit()

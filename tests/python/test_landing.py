@@ -48,7 +48,7 @@ def drop(settings: Settings, contracts: tuple[Contract, ...], tmp_path: Path) ->
     """A deliveries folder and an empty warehouse."""
     with warehouse.connect(settings) as connection:
         for (schema,) in connection.execute(
-            r"select nspname from pg_namespace where nspname = 'quality' "
+            r"select nspname from pg_namespace where nspname in ('quality', 'quarantine') "
             r"or nspname like 'candidate\_%' or nspname like 'staging\_%'"
         ).fetchall():
             connection.execute(f"drop schema {schema} cascade")
