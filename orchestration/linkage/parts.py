@@ -123,18 +123,14 @@ def touched(
     _seed(connection, changed, decisions, known)
 
     # whom do the new records share a safe key with: those regions change as well
-    table = records.read(connection, only=_IN_SCOPE)
-    records.prepare(duck, table, placeholders=known)
+    records.prepare(duck, records.read(connection, only=_IS_FRESH), placeholders=known)
     keys = BlockKeys(encode(duck), model.profile.blocks)
     _widen(connection, _nodes_of(connection, keys.safe[1]), is_near=True)
 
     # whom could those meet: every node that shares a block with one of them
-    table = records.read(connection, only=_IN_SCOPE)
-    records.prepare(duck, table, placeholders=known)
-    keys = BlockKeys(encode(duck), model.profile.blocks)
     cap = int(model.thresholds["block_cap"])
     asked = [key for _, key in (keys.of_block(name) for name in keys.blocks)]
-    proposing, met = _blocks_of(connection, numpy.concatenate(asked), cap)
+    proposing, met = _blocks_of(connection, numpy.concatenate(asked), cap, and_of_scope=True)
     _widen(connection, met, is_near=False)
 
     table = records.read(connection, only=_IN_SCOPE)
@@ -183,6 +179,7 @@ create temporary table scope (node_id integer primary key, region_id integer, is
     on commit drop;
 create temporary table fresh (identity_record_id text primary key) on commit drop;
 """
+_IS_FRESH = "identity_record_id in (select identity_record_id from fresh)"
 _IN_SCOPE = (
     "identity_record_id in (select identity_record_id from fresh union all"
     " select identity_record_id from linkage.variant join scope using (node_id))"
@@ -280,26 +277,34 @@ def _nodes_of(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndar
 
 
 def _blocks_of(
-    connection: psycopg.Connection, keys: numpy.ndarray, cap: int
+    connection: psycopg.Connection, keys: numpy.ndarray, cap: int, *, and_of_scope: bool = False
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """The keys that may propose, sorted, and the nodes that have one of them: a key that more
-    than `cap` nodes have proposes nothing."""
+    than `cap` nodes have proposes nothing. and_of_scope: of `keys` and those of the scope."""
     import numpy
 
     _ask(connection, keys)
+    if and_of_scope:
+        connection.execute(
+            "insert into asked select distinct key from scope join linkage.block_key"
+            " using (node_id) where not exists (select from asked where asked.key = block_key.key);"
+            "analyze asked"
+        )
     connection.execute(
         "create temporary table sized on commit drop as"
-        " select key, count(*) as nodes from asked join linkage.block_key using (key) group by key"
+        " select key, count(node_id) as nodes from asked left join linkage.block_key using (key)"
+        " group by key"
     )
-    crowded = connection.execute("select key from sized where nodes > %s", [cap]).fetchall()
+    may = connection.execute(
+        "select key from sized where nodes <= %s order by key", [cap]
+    ).fetchall()
     rows = connection.execute(
         "select distinct node_id from sized join linkage.block_key using (key) where nodes <= %s",
         [cap],
     ).fetchall()
     connection.execute("drop table asked, sized")
-    crowd = numpy.array([row[0] for row in crowded], dtype="int64")
     return (
-        numpy.setdiff1d(keys, crowd),
+        numpy.array([row[0] for row in may], dtype="int64"),
         numpy.array([row[0] for row in rows], dtype="int64"),
     )
 

@@ -7,6 +7,7 @@ standardising proper (dbt does that once, for everyone) and every column of a tr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -311,6 +312,7 @@ def nicknames() -> dict[str, set[str]]:
     return forms
 
 
+@cache
 def _nicknames_sql() -> str:
     """A VALUES query name -> sorted formal names, the name itself among them."""
     rows = ", ".join(
