@@ -275,6 +275,9 @@ def test_person_grain_tables_carry_person_id(models):
         {
             "eviction_filing": "a filing against a dwelling; no person is linked to it",
             "geo_crosswalk": "a reference table, copied to every node",
+            "area_priorities": "counts of persons, no person in it",
+            "child_care_provider": "a business and no person",
+            "child_care_supply_demand": "counts of persons, no person in it",
             "household": "a group of persons; membership carries the persons",
             "household_link": "a step between households; household_month carries the persons",
             "organization": "a reference table, copied to every node",
@@ -284,7 +287,10 @@ def test_person_grain_tables_carry_person_id(models):
             "program": "a reference table, copied to every node",
             "program_coverage": "a reference table, copied to every node",
             "program_overlap": "counts of persons, no person in it",
+            "provider_capacity": "what a business says of its places",
+            "provider_vacancies": "what a business says of its places",
             "source_coverage": "a reference table, copied to every node",
+            "unduplicated_counts": "counts of persons, no person in it",
         },
     )
 

@@ -1,0 +1,45 @@
+with
+
+messages as (
+
+    select * from {{ ref('stg_vacancy__capacity') }}
+
+),
+
+-- A message sent twice says the same thing twice; two of one instant: the one that came last.
+ranked as (
+
+    select
+        messages.*,
+        row_number() over (
+            partition by source_provider_id, age_group, as_of_at
+            order by load_id desc, line_number desc
+        ) as place_from_end
+    from messages
+    where age_group is not null and as_of_at is not null
+
+),
+
+capacities as (
+
+    select
+        -- identifiers
+        {{ organization_key('licensing', 'source_provider_id') }} as organization_id,
+
+        -- attributes
+        age_group,
+
+        -- measures
+        cast(capacity as integer) as capacity,
+        cast(enrolled as integer) as enrolled,
+        cast(vacancies as integer) as vacancies,
+
+        -- dates
+        as_of_at,
+        as_of_date
+    from ranked
+    where place_from_end = 1
+
+)
+
+select * from capacities
