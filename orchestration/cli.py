@@ -672,19 +672,21 @@ def truth() -> None:
 @click.argument("folder", type=DIRECTORY)
 @AS_JSON
 def truth_score(folder: Path, as_json: bool) -> None:
-    """Person-months in the true household, tract and program; unduplicated counts of programs.
+    """Person-months in the true household, tract and program; counts of programs and of marts.
 
     \b
     Example:
       lifecourse truth score .lifecourse/demo
     """
-    from orchestration import truth_programs
+    from orchestration import truth_marts, truth_programs
     from orchestration import truth_score as library
 
     facts = library.score(_settings(), folder)
     programs = truth_programs.score(_settings(), folder)
+    linkage_error = 1 - (programs["overall"]["f1"] or 0)
+    marts = truth_marts.score(_settings(), folder, linkage_error)
     if as_json:
-        _print_json({**facts, "participation": programs})
+        _print_json({**facts, "participation": programs, "marts": marts})
         return
     for table, figures in facts.items():
         for name, value in figures.items():
@@ -699,6 +701,16 @@ def truth_score(folder: Path, as_json: bool) -> None:
         )
     if programs["not_scored"]:
         click.echo(f"in the truth and in no spell: {', '.join(programs['not_scored'])}")
+    click.echo(
+        f"\nmarts, at a linkage error of {linkage_error:.2%}   true   found    error  within"
+    )
+    for mart, counts in marts.items():
+        for name, row in counts.items():
+            error = "-" if row["error"] is None else f"{row['error']:+.2%}"
+            click.echo(
+                f"{mart + ': ' + name:56} {row['true']:7,} {row['found']:7,} {error:>8} "
+                f"{'yes' if row['is_within'] else 'no'}"
+            )
 
 
 @main.group()
@@ -1036,6 +1048,40 @@ def ui(port: int, deliveries: Path | None) -> None:
             "warning",
         ],
     )
+
+
+@main.command("dictionary")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder; the docs' by default."
+)
+def dictionary_(out: Path | None) -> None:
+    """Write the public data dictionary: what there is, and what cannot be had and why.
+
+    \b
+    Example:
+      lifecourse dictionary --out /tmp/dictionary
+    """
+    import json
+
+    from orchestration import dbt, dictionary, landing, warehouse
+
+    settings = _settings()
+    manifest = json.loads(dbt.ensure_manifest(settings).read_text())
+    with warehouse.connect(settings) as connection:
+        found = connection.execute("select to_regclass('core.source_coverage')").fetchone()[0]
+        coverage = {
+            system: (str(first), str(last))
+            for system, first, last in connection.execute(
+                "select source_system, min(coverage_start), max(coverage_end)"
+                " from core.source_coverage group by source_system"
+            ).fetchall()
+        } if found else {}  # fmt: skip
+    entries = dictionary.entries(landing.load_contracts(settings.contracts), manifest, coverage)
+    for path in dictionary.write(entries, out or settings.docs / "dictionary").values():
+        click.echo(path)
+    counts = {a: sum(e.availability == a for e in entries) for a in
+              ("open", "protected", "unavailable")}  # fmt: skip
+    click.echo(", ".join(f"{n:,} {a}" for a, n in counts.items()) + " columns")
 
 
 @main.command()

@@ -18,7 +18,8 @@ latest_licences as (
     select
         providers.*,
         row_number() over (
-            partition by source_provider_id order by as_of_date desc, load_id desc
+            partition by providers.source_provider_id
+            order by providers.as_of_date desc, providers.load_id desc
         ) as place_from_end
     from providers
 

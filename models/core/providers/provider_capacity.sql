@@ -12,11 +12,11 @@ ranked as (
     select
         messages.*,
         row_number() over (
-            partition by source_provider_id, age_group, as_of_at
-            order by load_id desc, line_number desc
+            partition by messages.source_provider_id, messages.age_group, messages.as_of_at
+            order by messages.load_id desc, messages.line_number desc
         ) as place_from_end
     from messages
-    where age_group is not null and as_of_at is not null
+    where messages.age_group is not null and messages.as_of_at is not null
 
 ),
 

@@ -84,8 +84,8 @@ children as (
     inner join residences
         on
             persons.person_id = residences.person_id
-            and residences.start_date <= feed_end.as_of_date
-            and (residences.last_day is null or residences.last_day >= feed_end.as_of_date)
+            and feed_end.as_of_date >= residences.start_date
+            and (residences.last_day is null or feed_end.as_of_date <= residences.last_day)
     inner join age_groups
         on
             {{ months_between('persons.birth_month', 'feed_end.as_of_date') }}

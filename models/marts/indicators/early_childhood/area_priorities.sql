@@ -98,7 +98,12 @@ counted as (
 shared as (
 
     select
-        counted.*,
+        place_id,
+        cohort_start,
+        children,
+        children_two_or_more,
+        children_three_or_more,
+        quality_slots,
         cast(round(100.0 * children_two_or_more / nullif(children, 0), 1) as numeric(5, 1))
             as pct_two_or_more,
         cast(round(100.0 * children_three_or_more / nullif(children, 0), 1) as numeric(5, 1))

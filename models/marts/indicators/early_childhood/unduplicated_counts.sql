@@ -189,8 +189,8 @@ residents as (
     inner join residences
         on
             persons.person_id = residences.person_id
-            and residences.start_date < years.next_year_start
-            and (residences.last_day is null or residences.last_day >= years.year_start)
+            and years.next_year_start > residences.start_date
+            and (residences.last_day is null or years.year_start <= residences.last_day)
 
 ),
 

@@ -31,7 +31,8 @@ ranked as (
     select
         capacities.*,
         row_number() over (
-            partition by organization_id, age_group order by as_of_at desc
+            partition by capacities.organization_id, capacities.age_group
+            order by capacities.as_of_at desc
         ) as place_from_end
     from capacities
 

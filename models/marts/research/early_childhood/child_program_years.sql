@@ -89,8 +89,8 @@ homes as (
     inner join residences
         on
             child_years.person_id = residences.person_id
-            and residences.start_date < child_years.next_year_start
-            and (residences.last_day is null or residences.last_day >= child_years.year_start)
+            and child_years.next_year_start > residences.start_date
+            and (residences.last_day is null or child_years.year_start <= residences.last_day)
 
 ),
 
@@ -109,8 +109,8 @@ stays as (
     inner join spells
         on
             child_years.person_id = spells.person_id
-            and spells.start_date < child_years.next_year_start
-            and spells.last_observed_day >= child_years.year_start
+            and child_years.next_year_start > spells.start_date
+            and child_years.year_start <= spells.last_observed_day
     group by
         child_years.person_id, child_years.calendar_year, child_years.age_years, spells.program_id
 

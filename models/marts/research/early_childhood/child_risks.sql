@@ -116,8 +116,10 @@ judged as (
         asked.evidence_subject,
         asked.rule_version,
         asked.birth_month,
-        case when asked.evidence_subject = 'birth' then asked.birth_month else first_found.first_date end
-            as evidence_date,
+        case
+            when asked.evidence_subject = 'birth' then asked.birth_month
+            else first_found.first_date
+        end as evidence_date,
         case
             when asked.risk = 'low_birth_weight_or_preterm'
                 then

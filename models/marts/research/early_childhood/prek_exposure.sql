@@ -118,7 +118,8 @@ entries as (
         count(*) as n_programs,
         count(case
             when
-                observed.observed_days = {{ days_between('windows.window_start', 'windows.window_end') }}
+                observed.observed_days
+                = {{ days_between('windows.window_start', 'windows.window_end') }}
                 then 1
         end) as n_programs_observed,
         coalesce(min(coalesce(observed.observed_days, 0)), 0) as observed_days

@@ -51,8 +51,8 @@ homes as (
     from frames
     inner join residences
         on
-            residences.start_date <= frames.reference_date
-            and (residences.last_day is null or residences.last_day >= frames.reference_date)
+            frames.reference_date >= residences.start_date
+            and (residences.last_day is null or frames.reference_date <= residences.last_day)
 
 ),
 
@@ -64,8 +64,8 @@ institutionalised as (
     from frames
     inner join spells
         on
-            spells.start_date <= frames.reference_date
-            and spells.last_observed_day >= frames.reference_date
+            frames.reference_date >= spells.start_date
+            and frames.reference_date <= spells.last_observed_day
     where spells.program_id = 'jail'
 
 ),
@@ -81,7 +81,7 @@ activities as (
         end as activity_date
     from frames
     inner join spells
-        on spells.start_date <= frames.reference_date
+        on frames.reference_date >= spells.start_date
     union all
     select
         frames.frame,
@@ -89,7 +89,7 @@ activities as (
         events.event_date as activity_date
     from frames
     inner join events
-        on events.event_date <= frames.reference_date
+        on frames.reference_date >= events.event_date
 
 ),
 

@@ -42,8 +42,11 @@ sized as (
     select
         shuffled.*,
         case
-            when n_in_frame <= sample_size then n_in_stratum
-            else ceil(cast(sample_size as numeric) * n_in_stratum / n_in_frame)
+            when shuffled.n_in_frame <= shuffled.sample_size then shuffled.n_in_stratum
+            else ceil(
+                cast(shuffled.sample_size as numeric)
+                * shuffled.n_in_stratum / shuffled.n_in_frame
+            )
         end as n_drawn
     from shuffled
 
