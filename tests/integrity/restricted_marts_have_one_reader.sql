@@ -19,22 +19,28 @@ purposes as (
 
 ),
 
+owners as (
+
+    select tableowner
+    from pg_tables
+    where
+        schemaname = '{{ ref("outreach_lists").schema }}'
+        and tablename = 'outreach_lists'
+
+),
+
 grants as (
 
     select
-        grantee,
+        role_table_grants.grantee,
         'may read' as problem
     from information_schema.role_table_grants
+    left join owners
+        on role_table_grants.grantee = owners.tableowner
     where
-        table_schema = '{{ ref("outreach_lists").schema }}'
-        and grantee <> 'lifecourse_outreach'
-        and grantee <> (
-            select tableowner
-            from pg_tables
-            where
-                schemaname = '{{ ref("outreach_lists").schema }}'
-                and tablename = 'outreach_lists'
-        )
+        role_table_grants.table_schema = '{{ ref("outreach_lists").schema }}'
+        and role_table_grants.grantee <> 'lifecourse_outreach'
+        and owners.tableowner is null
 
 ),
 
