@@ -149,7 +149,7 @@ counted as (
         calendar_year,
         place_type,
         place_id,
-        {{ dbt.concat(["'age_'", 'cast(age_years as ' ~ dbt.type_string() ~ ')']) }} as age_band,
+        {{ dbt.concat(["'age_'", 'cast(age_years as {})'.format(dbt.type_string())]) }} as age_band,
         person_id,
         n_programs
     from counted_places
@@ -228,7 +228,7 @@ resident_bands as (
         place_type,
         place_id,
         calendar_year,
-        {{ dbt.concat(["'age_'", 'cast(age_years as ' ~ dbt.type_string() ~ ')']) }} as age_band,
+        {{ dbt.concat(["'age_'", 'cast(age_years as {})'.format(dbt.type_string())]) }} as age_band,
         person_id
     from resident_places
 
