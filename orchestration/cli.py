@@ -928,7 +928,7 @@ def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
 @click.option("--months", default=24, show_default=True)
 @click.option("--copies", default=1, show_default=True, help="Times each fault is tried.")
 @click.option("--clean", is_flag=True, help="Good deliveries only: count false holds.")
-@click.option("--quick", is_flag=True, help="1,500 persons and 6 months.")
+@click.option("--quick", is_flag=True, help="5 months and 40 of the faults.")
 @click.option("--county", type=DIRECTORY, help="A county that is there already.")
 @AS_JSON
 def bench_gates(
@@ -950,14 +950,13 @@ def bench_gates(
     from orchestration.bench.gates_table import table
     from orchestration.progress import say
 
-    if quick:
-        persons, months = 1_500, 6
     with _progress():
         figures = library.run(
             _settings(),
             persons=persons,
-            months=months,
+            months=5 if quick else months,
             copies=copies,
+            most=40 if quick else None,
             faults=not clean,
             county=county,
             progress=say,

@@ -81,6 +81,7 @@ def run(
     seed: int = 2026,
     copies: int = 1,
     faults: bool = True,
+    most: int | None = None,
     county: Path | None = None,
     agencies: frozenset[str] = frozenset(),
     progress: Callable[[str], None] | None = None,
@@ -88,7 +89,8 @@ def run(
     """Replay a county and put faults into it.
 
     copies: how often each kind and strength is tried, each time in another delivery. faults:
-    False to count false holds alone. county: one that is there already. agencies: only these.
+    False to count false holds alone. most: try so many of them only. county: one that is there
+    already. agencies: only these.
 
     Returns {"deliveries", "duplicates", "false_holds" (share), "held": [...], "detection" (share
     of material faults found), "named" (share of those found whose column is named), "trials",
@@ -109,7 +111,7 @@ def run(
             say(f"bench: a county of {persons:,} persons and {months} months")
             library.generate(folder, persons=persons, months=months, seed=seed, bad_delivery=False)
         with gate_replay.private_database(settings, folder / "observed") as there:
-            study = _plan(there, seed, copies, agencies) if faults else None
+            study = _plan(there, seed, copies, most, agencies) if faults else None
             result = gate_replay.replay(
                 there,
                 leave_out=gate_replay.bad_on_purpose(folder),
@@ -120,11 +122,16 @@ def run(
     return _figures(result, study) | {"seconds": round(time.monotonic() - began)}
 
 
-def _plan(settings: Settings, seed: int, copies: int, agencies: frozenset[str]) -> _Study:
+def _plan(
+    settings: Settings, seed: int, copies: int, most: int | None, agencies: frozenset[str]
+) -> _Study:
     rng = random.Random(seed)
     waiting = [(f, s) for f in FAULTS for s in f.strengths] * copies
-    rng.shuffle(waiting)
     files = list(FILE_FAULTS) * copies
+    rng.shuffle(waiting)
+    rng.shuffle(files)
+    if most is not None:
+        waiting, files = waiting[:most], files[: most // 8]
     contracts = landing.load_contracts(settings.contracts)
     # Every file of this many bytes has enough rows.
     found = Counter(

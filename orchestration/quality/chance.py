@@ -50,13 +50,13 @@ def distance_limit(
 ) -> float:
     """The total variation distance of two samples of one distribution that is still chance.
 
-    Mean absolute deviation of a normal figure is 0.8 standard errors; half of that per
-    category, and `noise` standard errors of the sum on top.
+    Of a normal figure the absolute deviation has a mean of 0.8 standard errors and a standard
+    deviation of 0.6; the distance is half of their sum over the categories.
     """
     n, m = sum(now.values()), sum(before.values())
     pooled = [(now.get(c, 0) + before.get(c, 0)) / (n + m) for c in {*now, *before}]
     variances = [p * (1 - p) * dispersion * (1 / n + 1 / m) for p in pooled]
-    return 0.4 * sum(map(sqrt, variances)) + noise / 2 * sqrt(sum(variances))
+    return 0.4 * sum(map(sqrt, variances)) + 0.3 * noise * sqrt(sum(variances))
 
 
 def dispersion(counts: Sequence[float], cluster: float = 1.0) -> float:

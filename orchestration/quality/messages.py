@@ -259,6 +259,7 @@ _SHAPES = {
     "size": "is of another size",
     "lag": "lies at another distance from its period",
     "calendar": "lies in other months",
+    "far": "lies in a decade far off more often",
 }
 
 
@@ -269,7 +270,9 @@ def _shapes(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     if outcome.met:
         return "The values of each column are spread as before.", observed, limit, None
     listed = "; ".join(
-        f"{name} {_SHAPES[f['kind']]} than before in {percent(f['distance'])} of rows"
+        f"{name} is still that of the last accepted delivery"
+        if f["kind"] == "stuck"
+        else f"{name} {_SHAPES[f['kind']]} than before in {percent(f['distance'])} of rows"
         for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
     )
     return f"{listed}; limit {limit}.", observed, limit, ", ".join(failing)

@@ -127,7 +127,11 @@ def _bins(column: Column, companions: dict[str, str], start: str) -> list[tuple[
             far = f"floor(2 * log(2.0, abs({lag}) / 8.0 + 1))"
             since = f"case when {lag} < 0 then '-' else '' end || {far}"
             near = f"abs({lag}) < 1100"
-            calendar = f"to_char({day}, case when {near} then 'YYYY-MM' else 'YYYY' end)"
+            # Far from the period a month says too little: decades.
+            calendar = (
+                f"case when {near} then to_char({day}, 'YYYY-MM') "
+                f"else left(to_char({day}, 'YYYY'), -1) || '0s' end"
+            )
             return [("lag", since), ("calendar", calendar)]
     if f"{column.name}_as_number" in companions:
         number = quote(f"{column.name}_as_number")

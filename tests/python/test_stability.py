@@ -70,6 +70,27 @@ def test_a_date_may_keep_its_place_in_the_calendar(calendar: str, met: bool) -> 
     assert rule.judge(_figures(now, before))[0] is met
 
 
+def test_a_column_that_was_new_every_time_must_be_new_again() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    always = _shape("bucket", a=1000) | {("moved", "amount", "bucket"): 1.0}
+    now = _shape("bucket", a=1000) | {("moved", "amount", "bucket"): 0.0}
+    met, _, found = rule.judge(_figures(now, always))
+    assert not met and found["columns"]["amount"]["kind"] == "stuck"
+    moved = now | {("moved", "amount", "bucket"): 1.0}
+    assert rule.judge(_figures(moved, always))[0]
+
+
+def test_a_default_far_off_is_seen_whatever_the_dates_do_otherwise() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    before = _shape("calendar", **{"2025-02": 950, "1940s": 50})
+    before |= {("moved", "amount", "calendar"): 0.7}
+    assert rule.judge(_figures(_shape("calendar", **{"2025-03": 940, "1940s": 60}), before))[0]
+    met, _, found = rule.judge(
+        _figures(_shape("calendar", **{"2025-03": 800, "1900s": 200}), before)
+    )
+    assert not met and found["columns"]["amount"]["kind"] == "far"
+
+
 def test_what_comes_every_year_is_a_season() -> None:
     before, now = {("rows", "", ""): 1000.0}, {("rows", "", ""): 300.0}
     plain = _rule("ExpectRowCountNearHistory", limit=0.2)
