@@ -2,7 +2,8 @@
 
 A county's deliveries are replayed month by month. Each clean file that is held or rejected is a
 false hold. Between loading and judging, copies of sampled files get one fault each and are
-judged beside the same history; a fault is found when the copy would be held or rejected, and
+judged beside the same history; a fault is found when the copy would be held or rejected, or rows
+of it are set aside, and
 named rightly when a failed rule names a column that the fault is in.
 Add here: what is counted and shown. Keep out: the faults (gate_faults, gate_file_faults) and
 how deliveries are replayed (gate_replay).
@@ -240,19 +241,33 @@ def _spoil_rows(
         failed = [r for r in report.results if r.status in ("failed", "error")]
         critical = [r for r in failed if r.severity == "critical"]
         columns_named = {c for r in critical for c in (r.column or "").split(", ")}
+        aside, columns_aside = _set_aside(connection, load_id)
+        columns_named |= columns_aside
         return Trial(
             kind=fault.kind,
             strength=strength,
             material=strength >= fault.material and touched >= LEAST_TOUCHED,
             place=name,
             touched=touched,
-            found=bool(critical),
-            named=bool(critical) and (not change.names or bool(columns_named & {*change.names})),
-            warned=not critical and bool(failed),
-            rules=tuple(r.rule_id.rpartition(".")[2] for r in critical),
+            found=bool(critical or aside),
+            named=bool(critical or aside)
+            and (not change.names or bool(columns_named & {*change.names})),
+            warned=not critical and not aside and bool(failed),
+            rules=(*(r.rule_id.rpartition(".")[2] for r in critical), *aside),
         )
     finally:
         _forget(connection, contract, load_id)
+
+
+def _set_aside(connection: psycopg.Connection, load_id: int) -> tuple[tuple[str, ...], set[str]]:
+    """The rules by which rows of the load were kept out, and the columns they name."""
+    rows = connection.execute(
+        "select rule_ids, column_names from quality.quarantined_row where load_id = %s", [load_id]
+    ).fetchall()
+    rules = {f"set aside by {rule.rpartition('.')[2]}" for ids, _ in rows for rule in ids}
+    if rows and not rules:
+        rules = {"set aside"}  # a footer breaks no rule
+    return tuple(sorted(rules)), {column for _, names in rows for column in names}
 
 
 def _touched(connection: psycopg.Connection, clean: str, spoilt: str, columns: list[str]) -> int:
@@ -317,6 +332,7 @@ def _spoil_file(
             connection.commit()
             report = gate.run_gate(own, contract, load_id)
             rules = tuple(r.rule_id.rpartition(".")[2] for r in report.results if r.blocks)
+            rules += _set_aside(connection, load_id)[0]
     finally:
         _forget(connection, contract, load_id)
         there.unlink()

@@ -404,6 +404,8 @@ class ExpectTurnoverNearHistory(_NearHistory):
                 if not whole or not wholes:
                     continue
                 expected += whole * parts / wholes
+                if kind == "gone" and self.latest_only:
+                    continue  # ids_carried_over judges it, and knows the window of the file
                 allowed = max(
                     self.limit,
                     chance.share_limit(part, whole, parts, wholes, self.noise, cluster),
