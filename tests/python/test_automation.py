@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -215,6 +217,71 @@ def test_a_release_made_by_hand_is_refused(definitions: dg.Definitions, settings
         )
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "This run is no whole build" in str(failure.event_specific_data.error.cause)
+
+
+@pytest.mark.parametrize("gate_passes", [True, False])
+def test_a_build_started_in_the_ui_is_entered_and_released_only_behind_its_gate(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, gate_passes: bool
+) -> None:
+    """The real job with its real order and register; dbt, linkage and rules only answer."""
+    from orchestration import linkage
+    from orchestration.definitions import build_defs
+    from orchestration.quality import core_gate
+
+    class Dbt(dg.ConfigurableResource):
+        def cli(self, arguments: list[str], context: dg.AssetExecutionContext) -> SimpleNamespace:
+            def events() -> Iterator[object]:
+                keys = context.selected_asset_keys
+                parents = {k: set(context.assets_def.asset_deps[k]) & keys for k in keys}
+                for key in TopologicalSorter(parents).static_order():
+                    yield dg.MaterializeResult(asset_key=key)
+                for check in context.selected_asset_check_keys:
+                    yield dg.AssetCheckResult(
+                        passed=True, asset_key=check.asset_key, check_name=check.name
+                    )
+
+            return SimpleNamespace(stream=events, target_path=settings.home)
+
+    rules = core_gate.specs()
+    worst = next(rule for rule in rules if rule.severity == "critical")
+    outcome = SimpleNamespace(
+        rule_id=worst.rule_id, status="failed", severity="critical", dimension="correctness",
+        message="It does not hold.", observed="1", threshold="0",
+    )  # fmt: skip
+    monkeypatch.setattr(dbt, "keep_parsed", lambda *_: None)
+    monkeypatch.setattr(linkage, "link", lambda *_, **__: SimpleNamespace(metadata={}))
+    monkeypatch.setattr(
+        core_gate,
+        "run_core_gate",
+        lambda *_, **__: SimpleNamespace(
+            passed=gate_passes, results=[] if gate_passes else [outcome]
+        ),
+    )
+    with warehouse.connect(settings) as connection:
+        connection.execute("create schema if not exists core__next")
+    job = build_defs(dbt=Dbt()).resolve_job_def(BUILD)
+    with dg.instance_for_test() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    failures = [
+        f"{event.step_key}: {event.event_specific_data.error.to_string()}"
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    assert result.success == gate_passes, failures
+    with warehouse.connect(settings) as connection:
+        status, steps, core = connection.execute(
+            "select status, steps, to_regnamespace('core') is not null from quality.build "
+            "where run_id = %s",
+            [result.run_id],
+        ).fetchone()
+        connection.execute("drop schema if exists core__next, core")
+        connection.execute("delete from quality.build")
+    assert (status, core) == (("released", True) if gate_passes else ("failed", False))
+    assert steps == list(builds.STEPS if gate_passes else builds.STEPS[:3])
 
 
 def test_lateness_is_a_check_of_each_contract(

@@ -164,15 +164,24 @@ def test_killed_runs_converge_to_the_same_release(demo, first_release, tmp_path)
         remove_warehouse(home)
 
 
-def test_a_correction_supersedes_and_the_older_load_stays(demo, tmp_path):
+def test_what_is_pulled_supersedes_and_the_older_load_stays(demo, tmp_path):
     home, _ = demo
-    observed = home / "demo" / "observed" / "gis"
-    last = sorted(observed.iterdir())[-1]
-    folder = tmp_path / "deliveries" / "gis" / f"{last.name}_r1"
-    shutil.copytree(last, folder)
-    (folder / "manifest.json").unlink()
-    file = folder / "address_points.csv"
-    file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
+    last = sorted((home / "demo" / "observed" / "gis").iterdir())[-1]
+    deliveries, share = tmp_path / "deliveries", tmp_path / "share"
+    shutil.copytree(last, deliveries / "gis" / last.name)
+    # What the agency holds ready now: the same month again, a line shorter.
+    share.mkdir()
+    file = share / "address_points.csv"
+    lines = (last / file.name).read_text().splitlines()
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    written = time.mktime(time.strptime(f"{last.name[:7]}-15", "%Y-%m-%d"))
+    os.utime(file, (written, written))
+    servers = tmp_path / "servers.yml"
+    servers.write_text(f"gis: [{{server: share, type: local, location: {share}}}]\n")
+    pulled = lifecourse(
+        home, "pull", "gis", "--deliveries", str(deliveries), LIFECOURSE_SERVERS=str(servers)
+    )
+    assert f"pulled gis/{last.name}_r1/address_points.csv" in pulled.stdout
     facts = from_json(home, "run", "--deliveries", str(tmp_path / "deliveries"))
     assert facts["accepted"] == 1
     current = [
