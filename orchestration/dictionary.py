@@ -89,9 +89,9 @@ def _sources(key: str, manifest: Mapping[str, Any]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     seen, waiting = set(), [key]
     while waiting:
-        for parent in (
-            manifest["nodes"].get(waiting.pop(), {}).get("depends_on", {"nodes": []})["nodes"]
-        ):
+        # a seed depends on no node, and says so by leaving the list out
+        node = manifest["nodes"].get(waiting.pop(), {})
+        for parent in node.get("depends_on", {}).get("nodes", []):
             if parent in manifest["sources"]:
                 source = manifest["sources"][parent]
                 found.add((source["source_name"], source["name"]))

@@ -34,7 +34,8 @@ MANIFEST = {
     "nodes": {
         "stg": node("stg_vital__births", "staging", "vital", ["source.births"], "restricted"),
         "part": node("event__vital", "core", "agencies", ["stg"], "protected", "ephemeral"),
-        "event": node("event", "core", "event", ["part"], "protected"),
+        "seed": {"resource_type": "seed", "name": "ref_code", "depends_on": {"macros": []}},
+        "event": node("event", "core", "event", ["part", "seed"], "protected"),
         "counts": node("counts", "marts", "indicators", ["event"], "open"),
         "list": node("list", "marts", "restricted", ["event"], "restricted"),
     },
