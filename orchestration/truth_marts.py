@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import warehouse
 from orchestration.errors import LifecourseError, UsageError
+from orchestration.truth_score import true_person
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +28,9 @@ def score(settings: Settings, truth_dir: Path, linkage_error: float) -> dict:
     linkage_error: the stated one, from 0 to 1: one less the F1 of person-months over all programs.
     A count lies within it when it differs from the true one by no more than that share of it, or
     by two standard errors of a count of that size of errors, or by one; a published count may
-    besides differ by half its rounding base. error is found / true - 1, None where nothing is true.
+    besides differ by half its rounding base. Persons whom the truth does not know at all (those of
+    a public test file among the deliveries) and programs that it does not tell of are left out.
+    error is found / true - 1, None where nothing is true.
 
     Raises UsageError when a truth file is missing, LifecourseError before the first release.
     """
@@ -36,7 +39,7 @@ def score(settings: Settings, truth_dir: Path, linkage_error: float) -> dict:
     folder = Path(truth_dir)
     folder = folder / "truth" if (folder / "truth").is_dir() else folder
     truth = {}
-    for name in ("persons", "spells", "kin", "residence", "institutions"):
+    for name in ("persons", "spells", "kin", "residence", "institutions", "records"):
         if not (folder / f"{name}.csv").is_file():
             raise UsageError(
                 f"There is no {name}.csv in {truth_dir}; name the folder that holds the truth."
@@ -124,14 +127,15 @@ def _true_child_years(
 
 def _children(connection, truth) -> dict[str, tuple[int, int, float]]:
     true = _true_child_years(connection, truth).groupby("program").size()
-    found = _rows(
-        connection,
-        "select program_id, count(*) as n from marts_research.child_program_years"
-        " group by program_id",
-    ).set_index("program_id")["n"]
+    rows = _rows(connection, "select person_id, program_id from marts_research.child_program_years")
+    known = true_person(connection, truth["records"])
+    rows = rows[rows["person_id"].isin(known.index)]
+    found = rows.groupby("program_id").size()
     return {
         program: (int(true.get(program, 0)), int(found.get(program, 0)), 0.0)
-        for program in sorted(set(true.index) | set(found.index))
+        for program in sorted(
+            set(truth["spells"]["program"]) & (set(true.index) | set(found.index))
+        )
     }
 
 
@@ -151,9 +155,16 @@ def _unduplicated(connection, truth) -> dict[str, tuple[int, int, float]]:
         "select program_set, calendar_year, persons from marts_indicators.unduplicated_counts"
         " where place_id = 'all' and age_band = 'birth_to_5' and persons is not null"
     ).fetchall()
+    # a published count cannot be taken apart: a year with strangers in it is not judged
+    rows = _rows(
+        connection, "select person_id, calendar_year from marts_research.child_program_years"
+    )
+    known = true_person(connection, truth["records"])
+    strange = set(rows[~rows["person_id"].isin(known.index)]["calendar_year"])
     return {
         f"{name} {year}": (int(true.get((name, year), 0)), persons, base / 2)
         for name, year, persons in found
+        if year not in strange
     }
 
 
@@ -165,7 +176,11 @@ def _continuity(connection, truth) -> dict[str, tuple[int, int, float]]:
         "select program_id, count(*) as bookings,"
         " count(*) filter (where was_active_at_booking) as active,"
         " count(*) filter (where was_active_at_booking is not null) as asked"
-        " from marts_operations.continuity_of_care group by program_id",
+        " from marts_operations.continuity_of_care as care"
+        " where exists (select from core.program_coverage as seen"
+        " where seen.program_id = care.program_id"
+        " and care.booked_date between seen.coverage_start and seen.coverage_end)"
+        " group by program_id",
     ).set_index("program_id")
     coverage = _rows(connection, "select * from core.program_coverage")
     spells = truth["spells"]
@@ -204,8 +219,8 @@ def _continuity(connection, truth) -> dict[str, tuple[int, int, float]]:
 def _adversity(connection, truth) -> dict[str, tuple[int, int, float]]:
     """Children with a parent in jail or in an institution of their own, while they were children.
 
-    Parents count through birth certificates that were delivered, so children born before the
-    first of them are left out on both sides.
+    Parents count through birth certificates that were delivered, so children without one are left
+    out on both sides.
     """
     import pandas
 
@@ -219,8 +234,11 @@ def _adversity(connection, truth) -> dict[str, tuple[int, int, float]]:
         " from core.birth_detail"
     ).fetchone()
     people = truth["persons"]
+    records = truth["records"]
+    certified = records[records["source_system"] == "vital_child"]["person"]
     children = people[
-        (people["birth_date"] >= pandas.Timestamp(first_birth))
+        people["person"].isin(set(certified))
+        & (people["birth_date"] >= pandas.Timestamp(first_birth))
         & (people["birth_date"] <= pandas.Timestamp(data_end))
         & people["death_date"].isna()
     ]

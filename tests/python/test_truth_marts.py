@@ -12,6 +12,7 @@ from orchestration.errors import LifecourseError, UsageError
 from orchestration.warehouse import connect
 
 TRUTH = {
+    "records": "source_system,source_person_key,person\nvital_child,1,P1\nk12,2,P2\n",
     # P1 is a child of P2, who was in jail before the birth and after it; P3 left the county
     "persons": "person,birth_date,death_date,sex,race_ethnicity\n"
     "P1,2024-03-05,,F,white\nP2,1990-01-01,,F,white\nP3,1980-01-01,,M,white\n",
@@ -50,7 +51,10 @@ def test_counts_are_those_of_the_truth(settings, truth):
             """
             create schema core; create schema reference; create schema policy;
             create schema marts_research; create schema marts_indicators;
-            create schema marts_operations;
+            create schema marts_operations; create schema linkage;
+            create table linkage.crosswalk as
+                select * from (values ('vital_child', '1', 1, null::int), ('k12', '2', 2, null))
+                as t (source_system, source_person_key, person_id, closed_run_id);
             create table reference.ref_month as
                 select cast(m as date) as month_start,
                     cast(m + interval '1 month' as date) as next_month_start,
@@ -69,13 +73,16 @@ def test_counts_are_those_of_the_truth(settings, truth):
             create table policy.policy_population_frame as
                 select 'adults' as frame, date '2024-12-31' as reference_date, 12 as min_age_years;
             create table marts_research.child_program_years as
-                select 'snap' as program_id from generate_series(1, 9);
+                select 1 as person_id, 'snap' as program_id, 2024 as calendar_year
+                from generate_series(1, 9)
+                union all select 99, 'snap', 2020;
             create table marts_indicators.unduplicated_counts as
                 select 'family_support' as program_set, 2024 as calendar_year, 2 as persons,
                     'all' as place_id, 'birth_to_5' as age_band;
             create table marts_operations.continuity_of_care as
-                select * from (values ('snap', true), ('snap', null))
-                as t (program_id, was_active_at_booking);
+                select * from (values ('snap', true, date '2024-06-01'),
+                    ('snap', null, date '2024-01-10'))
+                as t (program_id, was_active_at_booking, booked_date);
             create table marts_research.adversity_indicators as
                 select 1 as person_id, 'jail_of_mother' as indicator, true as is_exposed;
             create table marts_research.population_frame as
