@@ -513,7 +513,7 @@ def test_the_short_forms_for_sqlfluff_match_the_macros():
 
 # --- Python ----------------------------------------------------------------------------------
 
-DAGSTER_FACE = {"definitions.py", "checks.py", "jobs.py", "resources.py"}
+DAGSTER_FACE = {"definitions.py", "automation.py", "checks.py", "jobs.py", "resources.py"}
 HEAVY = {"dagster", "great_expectations", "splink", "duckdb", "dbt", "pandas", "pseudopeople"}
 
 
