@@ -326,7 +326,7 @@ def test_rows_behind_a_rule_are_shown_to_some_and_logged(desk: Desk) -> None:
 def test_a_rule_is_suspended_by_two_and_then_holds_nothing(desk: Desk) -> None:
     page = desk.sign_in("sam")
     open_held(desk, page)
-    rule = page.locator(".rule.failed.critical", has_text="rows_near_history")
+    rule = page.locator(".rule.failed.critical", has_text="turnover_near_history")
     rule.get_by_text("Suspend this rule for a time").click()
     rule.get_by_label("Reason").fill("The program has closed; the agency confirmed it.")
     until = rule.locator("[name=expires_on]")
