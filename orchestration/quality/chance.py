@@ -51,12 +51,13 @@ def distance_limit(
     """The total variation distance of two samples of one distribution that is still chance.
 
     Of a normal figure the absolute deviation has a mean of 0.8 standard errors and a standard
-    deviation of 0.6; the distance is half of their sum over the categories.
+    deviation of 0.6; the distance is half of their sum over the categories. A third more,
+    because what one category lacks another has: they do not move by themselves.
     """
     n, m = sum(now.values()), sum(before.values())
     pooled = [(now.get(c, 0) + before.get(c, 0)) / (n + m) for c in {*now, *before}]
     variances = [p * (1 - p) * dispersion * (1 / n + 1 / m) for p in pooled]
-    return 0.4 * sum(map(sqrt, variances)) + 0.3 * noise * sqrt(sum(variances))
+    return 0.4 * sum(map(sqrt, variances)) + 0.4 * noise * sqrt(sum(variances))
 
 
 def dispersion(counts: Sequence[float], cluster: float = 1.0) -> float:

@@ -1064,7 +1064,7 @@ def test_the_engine_is_one_context_per_process(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  needs: 2\n", "", "needs history, decisions, structure and stability"),
+        ("  needs: 2\n", "", "needs history, decisions, timeliness, structure and stability"),
         ("    limit: 0.20\n", "    limits: 0.20\n", "rows_near_history does not know limits"),
         ("    severity: critical\n", "    severity: high\n", "severity must be one of"),
         ("stability:\n", "stability: [\n", "not valid YAML"),
