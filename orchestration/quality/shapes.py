@@ -68,18 +68,21 @@ def figures(
             "select name, kind, jsonb_object_agg(bin, n) from counted group by 1, 2"
         ):
             found.append(("shape", name, kind, float(sum(shape.values())), shape))
-    ids = [
-        c.name for c in table.columns
-        if c.role == "identifier" and not c.codes and _KEY_LIKE.search(c.name)
-    ]  # fmt: skip
-    if ids and every == 1:
-        counts = ", ".join(f"count({quote(i)}), count(distinct {quote(i)})" for i in ids)
+    # Of persons, who are what a file is of, for every column; of a provider or a project for the
+    # column that names it: one that comes or goes takes all its rows along.
+    keys = {
+        c.name: "cluster" if c.role == "identifier" else "own_cluster"
+        for c in table.columns
+        if not c.codes and _KEY_LIKE.search(c.name)
+    }
+    if keys and every == 1:
+        counts = ", ".join(f"count({quote(i)}), count(distinct {quote(i)})" for i in keys)
         told = connection.execute(f"select {counts} from {relation}").fetchone()  # type: ignore[arg-type]
         assert told is not None
-        for place, name in enumerate(ids):
+        for place, (name, metric) in enumerate(keys.items()):
             filled, different = told[2 * place], told[2 * place + 1]
-            if different:
-                found.append(("cluster", name, "", filled / different, None))
+            if different > (metric == "own_cluster"):
+                found.append((metric, name, "", filled / different, None))
     return found
 
 

@@ -137,10 +137,10 @@ class _NearHistory(_Ours):
         """How many rows count as one: see chance.dispersion."""
         return chance.dispersion(self._counts(figures), self.cluster(figures))
 
-    def most(self, figures: dict, key: Key) -> float:
-        """The largest of a figure in the accepted loads before."""
+    def most(self, figures: dict, key: Key) -> float | None:
+        """The largest of a figure in the accepted loads before; None when none has it."""
         loads = [*self.compared_with, *self.earlier, *self.season]
-        return max((figures[i].get(key, 0.0) for i in loads), default=0.0)
+        return max((figures[i][key] for i in loads if key in figures[i]), default=None)
 
     def cluster(self, figures: dict) -> float:
         """Rows that share an id, in the latest load before: of several ids the one most shared."""
@@ -309,17 +309,19 @@ class ExpectShapesNearHistory(_NearHistory):
         cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
         for column in self.columns:
             moved = {}
+            own = figures[self.load_id].get(("own_cluster", column, ""), 1.0)
+            own = max(cluster, min(own, chance.MOST_DISPERSION))
             for kind in ("length", "bucket", "size", "lag", "calendar"):
                 key = ("shape", column, kind)
                 now, before = figures[self.load_id].get(key), _sum(figures, loads, key)
                 usual = self.most(figures, ("moved", column, kind))
-                # What is another every time tells nothing.
-                if now and before and usual < 0.5:
+                # What is another every time tells nothing; whether it is, two loads must tell.
+                if now and before and usual is not None and usual < 0.5:
                     moved[kind] = (
                         chance.distance(now, before),
                         max(
                             self.limit,
-                            chance.distance_limit(now, before, self.noise, cluster),
+                            chance.distance_limit(now, before, self.noise, own),
                             1.5 * usual,
                         ),
                     )
