@@ -42,7 +42,8 @@ def _figures(now: dict, before: dict, year_ago: dict | None = None) -> Figures:
 
 
 def _shape(kind: str, **bins: int) -> dict:
-    return {("shape", "amount", kind): dict(bins), ("rows", "", ""): sum(bins.values())}
+    shape = {("shape", "amount", kind): dict(bins), ("moved", "amount", kind): 0.0}
+    return shape | {("rows", "", ""): sum(bins.values())}
 
 
 def test_a_column_of_another_size_is_named() -> None:
@@ -61,10 +62,25 @@ def test_what_a_column_does_every_time_is_no_news() -> None:
     assert rule.judge(figures)[0]
 
 
+def test_a_column_is_not_judged_before_two_loads_told_what_it_does() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    before = _shape("bucket", b=1000)
+    assert not rule.judge(_figures(_shape("bucket", c=1000), before))[0]
+    del before["moved", "amount", "bucket"]
+    assert rule.judge(_figures(_shape("bucket", c=1000), before))[0]
+
+
+def test_a_provider_that_goes_takes_its_rows_along() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    now, before = _shape("bucket", a=70, b=70), _shape("bucket", a=70, b=70, c=70)
+    assert not rule.judge(_figures(now, before))[0]
+    assert rule.judge(_figures(now | {("own_cluster", "amount", ""): 20.0}, before))[0]
+
+
 @pytest.mark.parametrize(("calendar", "met"), [("stays", True), ("moves", False)])
 def test_a_date_may_keep_its_place_in_the_calendar(calendar: str, met: bool) -> None:
     rule = _rule("ExpectShapesNearHistory", columns=["amount"])
-    before = _shape("lag", a=1000) | {("shape", "amount", "calendar"): {"2025-01": 1000}}
+    before = _shape("lag", a=1000) | _shape("calendar", **{"2025-01": 1000})
     month = "2025-01" if calendar == "stays" else "2024-01"
     now = _shape("lag", b=1000) | {("shape", "amount", "calendar"): {month: 1000}}
     assert rule.judge(_figures(now, before))[0] is met
