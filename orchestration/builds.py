@@ -135,10 +135,13 @@ def fingerprint(connection: psycopg.Connection, settings: Settings) -> str | Non
         "select load_id, row_count from quality.load where is_current order by load_id"
     ).fetchall()
     digest.update(repr(rows).encode())
-    # A decision that expired today asks for a build as one that was made today does.
+    # A decision that expired today asks for a build as one that was made today does. Before the
+    # first build there is no table of them, which is the same as none: it must not ask for another.
+    decisions: list = []
     if connection.execute("select to_regclass('linkage.override')").fetchone()[0]:
         schema.ensure(connection)
-        digest.update(repr(overrides.read(connection).to_pylist()).encode())
+        decisions = overrides.read(connection).to_pylist()
+    digest.update(repr(decisions).encode())
     files = [
         *dbt.project_files(settings),
         *(
