@@ -50,7 +50,10 @@ def test_a_good_file_would_be_accepted_and_nothing_of_it_stays(
 def test_a_bad_file_says_what_is_wrong_and_no_persons_value(wages: Path, tmp_path: Path) -> None:
     lines = wages.read_text().splitlines()
     bad = tmp_path / wages.name
-    bad.write_text("\n".join([lines[0][:76] + "ABCDEFGHIJ", *lines[1:]]) + "\n")
+    # More of them than are set aside one by one.
+    a_tenth = len(lines) // 10 + 1
+    wrong = [line[:76] + "ABCDEFGHIJ" for line in lines[:a_tenth]]
+    bad.write_text("\n".join([*wrong, *lines[a_tenth:]]) + "\n")
     done = CliRunner().invoke(main, ["check", str(bad), "--contract", CONTRACT, "--json"])
     assert done.exit_code == 1
     said = json.loads(done.stdout)
