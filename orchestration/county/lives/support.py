@@ -85,9 +85,10 @@ def history(world: World) -> Support:
     eldest, youngest = np.full(n, OPEN), np.full(n, -OPEN)
     np.minimum.at(eldest, case, people.dob[child])
     np.maximum.at(youngest, case, people.dob[child])
-    span = np.maximum(window.end - 60 - eldest, 30)
-    opened = eldest + 60 + (rng.random(n) ** 1.3 * span).astype(np.int64)
     grown = birthday(youngest, 18)
+    # Nobody opens a case for children who have grown up.
+    span = np.maximum(np.minimum(window.end, grown) - 60 - eldest, 30)
+    opened = eldest + 60 + (rng.random(n) ** 1.3 * span).astype(np.int64)
     closed = np.minimum(grown + rng.integers(20, 200, n), OPEN)
     early = rng.random(n) < 0.12
     closed = np.where(early, np.minimum(opened + rng.integers(120, 2500, n), closed), closed)
