@@ -5,10 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SPARK_VENV := .venv-spark
+SPARK_READY := $(SPARK_VENV)/.ready
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo run ui desk browser test lint fix lock clean clean-demo
+.PHONY: help setup demo run ui desk browser test test-spark lint fix lock clean clean-demo
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,22 @@ browser: ## Chromium, which the tests of the steward desk drive
 test: setup browser lint ## everything CI runs: lint, then all tests
 	@$(BIN)/python -m pytest
 
+test-spark: setup $(SPARK_READY) ## core, panels and marts on Spark: the same rows as on PostgreSQL
+	@command -v java >/dev/null || { echo "installing Java 17"; [ "$$(id -u)" = 0 ] && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+		--no-install-recommends openjdk-17-jre-headless >/dev/null; } || { echo "Spark needs" \
+		"Java 17; install it (Debian: apt-get install openjdk-17-jre-headless), then run make" \
+		"test-spark again."; exit 3; }
+	@$(BIN)/python -m pytest tests/spark
+
+# Not in the main environment: dbt-spark and pyspark are 500 MB that PostgreSQL's users do not need.
+$(SPARK_READY): requirements-spark.lock
+	@echo "setting up $(SPARK_VENV) (about three minutes, once)"
+	@$(PYTHON) -m venv $(SPARK_VENV)
+	@$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--no-deps -r requirements-spark.lock
+	@touch $(SPARK_READY)
+
 lint: setup ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar models tests
@@ -60,9 +78,12 @@ fix: setup ## let ruff and sqlfluff mend what they can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --processes 1 --disable-progress-bar models tests
 
-lock: ## resolve the dependencies again (writes requirements.lock)
+lock: ## resolve the dependencies again (writes requirements*.lock)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements.lock
+	@printf 'dbt-core>=1.11,<1.12\ndbt-spark>=1.11,<1.12\npyspark[connect]>=4,<5\n' | \
+		$(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --upgrade --quiet -o requirements-spark.lock
 
 clean-demo: setup ## delete the demo and its warehouse (refuses if it holds other files)
 	@$(BIN)/lifecourse demo --reset

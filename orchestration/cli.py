@@ -476,6 +476,25 @@ def new_source(agency: str, file: str, sample: Path, layout: Path | None) -> Non
     click.echo(library.describe(made))
 
 
+@main.command("export-core")
+@click.option("--out", type=DIRECTORY, required=True, help="A new folder for the files.")
+def export_core(out: Path) -> None:
+    """Write what another engine builds core, panels and marts from, as Parquet.
+
+    Pseudonymised rows of persons, no identifiers; the folder is closed to other users.
+    docs/scale.md says how Spark builds from it.
+
+    \b
+    Example:
+      lifecourse export-core --out /data/lakehouse/2026-11
+    """
+    from orchestration.lakehouse import export
+
+    with _progress() as echo:
+        path = export.export(_settings(), out, echo)
+    click.echo(f"written: {path.parent}")
+
+
 # --- the steward desk ------------------------------------------------------------------
 
 

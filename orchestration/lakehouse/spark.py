@@ -1,0 +1,68 @@
+"""Spark's side: register the exported files as tables, and take fingerprints of what was built.
+
+Runs in an environment of its own that holds pyspark, by the path of this file; the session comes
+from SPARK_REMOTE. Add here: what Spark must be told. Keep out: models; dbt builds those.
+
+    python orchestration/lakehouse/spark.py tables EXPORT
+    python orchestration/lakehouse/spark.py fingerprints EXPORT
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+
+def tables(session, folder: Path) -> None:
+    """A table over each exported file in the schema of the same name; schemas to build in."""
+    described = _description(folder)
+    for schema in sorted({schema for schema, _ in [*described["border"], *described["models"]]}):
+        session.sql(f"create schema if not exists {schema}")
+    for schema, name in described["border"]:
+        path = (folder / schema / f"{name}.parquet").resolve()
+        session.sql(f"drop table if exists {schema}.{name}")
+        session.sql(f"create table {schema}.{name} using parquet location '{path.as_uri()}'")
+
+
+def fingerprints(session, folder: Path) -> dict[str, dict[str, str]]:
+    """The figures of each model as Spark holds it, by table, then by name of the figure."""
+    described = _description(folder)
+    found = {}
+    for table, known in described["fingerprints"].items():
+        columns = [(name, kind) for name, kind in known["columns"]]
+        row = session.sql(_fingerprint().query(table, columns, "spark")).collect()[0]
+        found[table] = {
+            name: f"{value:f}" if "." in str(value) else str(value)
+            for name, value in row.asDict().items()
+        }
+    return found
+
+
+def _description(folder: Path) -> dict:
+    return json.loads((folder / "export.json").read_text())
+
+
+def _fingerprint():
+    # By path: the package's other modules need libraries that this environment does not have.
+    path = Path(__file__).with_name("fingerprint.py")
+    spec = importlib.util.spec_from_file_location("fingerprint", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main(arguments: list[str]) -> None:
+    from pyspark.sql import SparkSession
+
+    what, folder = arguments[0], Path(arguments[1])
+    session = SparkSession.builder.getOrCreate()
+    if what == "tables":
+        tables(session, folder)
+    else:
+        json.dump(fingerprints(session, folder), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
