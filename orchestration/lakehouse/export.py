@@ -44,14 +44,8 @@ def export(settings: Settings, out: Path, say: Callable[[str], None]) -> Path:
             ]
             cursor = connection.execute(fingerprint.query(str(table), columns, "postgres"))
             names = [column.name for column in cursor.description]
-            values = zip(names, cursor.fetchone(), strict=True)
-            prints[str(table)] = {
-                "columns": columns,
-                "figures": {
-                    name: f"{value:f}" if "." in str(value) else str(value)
-                    for name, value in values
-                },
-            }
+            row = dict(zip(names, cursor.fetchone(), strict=True))
+            prints[str(table)] = {"columns": columns, "figures": fingerprint.figures(row)}
     description = {
         "border": [[table.schema, table.name] for table in plan.border],
         "models": [[table.schema, table.name] for table in plan.models],

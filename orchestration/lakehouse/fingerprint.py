@@ -41,6 +41,11 @@ def query(table: str, columns: Sequence[tuple[str, str]], dialect: str) -> str:
     return f"select {', '.join(figures)} from {table}"
 
 
+def figures(row: Mapping[str, object]) -> dict[str, str]:
+    """A fingerprint as text that is the same on both sides: decimals without exponent."""
+    return {name: f"{value:f}" if "." in str(value) else str(value) for name, value in row.items()}
+
+
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """The figures that are not the same in both, by name; a column's name tells where to look."""
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))

@@ -29,14 +29,11 @@ def tables(session, folder: Path) -> None:
 def fingerprints(session, folder: Path) -> dict[str, dict[str, str]]:
     """The figures of each model as Spark holds it, by table, then by name of the figure."""
     described = _description(folder)
-    found = {}
+    ours, found = _fingerprint(), {}
     for table, known in described["fingerprints"].items():
         columns = [(name, kind) for name, kind in known["columns"]]
-        row = session.sql(_fingerprint().query(table, columns, "spark")).collect()[0]
-        found[table] = {
-            name: f"{value:f}" if "." in str(value) else str(value)
-            for name, value in row.asDict().items()
-        }
+        row = session.sql(ours.query(table, columns, "spark")).collect()[0]
+        found[table] = ours.figures(row.asDict())
     return found
 
 
