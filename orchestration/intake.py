@@ -55,12 +55,17 @@ def file_sets(contracts: Iterable[Contract]) -> tuple[FileSet, ...]:
     )
 
 
-def prepare(settings: Settings) -> tuple[Contract, ...]:
+def prepare(
+    settings: Settings, contracts: tuple[Contract, ...] | None = None
+) -> tuple[Contract, ...]:
     """Ready the warehouse for a run; returns the contracts. Call it with the run lock held.
+
+    contracts: those that the caller has read already; reading them all takes half a second.
 
     Makes bookkeeping and staging tables that are missing, and mends what a killed run left.
     """
-    contracts = landing.load_contracts(settings.contracts)
+    if contracts is None:
+        contracts = landing.load_contracts(settings.contracts)
     with warehouse.connect(settings) as connection:
         warehouse.ensure_bookkeeping(connection)
         landing.ensure_staging(connection, contracts)

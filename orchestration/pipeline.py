@@ -84,7 +84,7 @@ def _take_in_and_build(
     echo: Echo,
 ) -> None:
     with warehouse.run_lock_shared(settings):
-        intake.prepare(settings)
+        intake.prepare(settings, contracts)
         with warehouse.connect(settings) as connection:
             report.started_at = connection.execute("select clock_timestamp()").fetchone()[0]
             pending = _register(
