@@ -7,34 +7,92 @@
 {%- endmacro %}
 
 
-{% macro address_words(expression, part) -%}
-    {#- The words of a street or of a unit in their standard form, one space between them.
-        ref_address_word says what a word becomes; an empty standard word drops it. -#}
+{% macro typed_words(expression) -%}
+    {#- A from item: the words of what was typed, upper case, with their positions from 1. -#}
+    unnest(string_to_array(btrim(regexp_replace(
+        replace(upper({{ expression }}), '#', ' UNIT '), '[^A-Z0-9]+', ' ', 'g'
+    )), ' ')) with ordinality as words (word, position)
+{%- endmacro %}
+
+
+{% macro unit_words(unit) -%}
+    {#- The words of a unit in their standard form, one space between them. ref_address_word says
+        what a word becomes; '-' drops it. -#}
     (
-        select string_agg(word.standard_word, ' ' order by word.position)
-        from (
-            select
-                words.position,
-                coalesce(standard.standard_word, words.word) as standard_word
-            from unnest(string_to_array(btrim(regexp_replace(
-                upper({{ expression }}), '[^A-Z0-9]+', ' ', 'g'
-            )), ' ')) with ordinality as words (word, position)
-            left join {{ ref('ref_address_word') }} as standard
-                on words.word = standard.word and standard.part = '{{ part }}'
-        ) as word
-        where word.standard_word <> '-'
+        select string_agg(
+            coalesce(standard.standard_word, words.word), ' ' order by words.position
+        )
+        from {{ typed_words(unit) }}
+        left join {{ ref('ref_address_word') }} as standard
+            on words.word = standard.word and standard.part = 'unit'
+        where coalesce(standard.standard_word, words.word) <> '-'
     )
 {%- endmacro %}
 
 
 {% macro address_key(street, unit, zip) -%}
-    {#- 'STREET|UNIT|ZIP'. Null without a street or a ZIP: half an address places nobody. -#}
+    {#- 'STREET|UNIT|ZIP'. Null without a street or a ZIP: half an address places nobody.
+
+        Agencies without a field for the unit write it behind the street. Without a unit of its
+        own, the unit begins at the first word behind the name that is a unit's (APT, #, LOT), or
+        is the last word where that is one letter or a short number behind the street's type
+        ('9 OAK DR D'); not a direction ('9 OAK DR E') nor a road's number ('9 COUNTY RD 12').
+        In a county of 20,000, 46 % of a clinic's patients had no tract before (2026-11-25). -#}
     case
         when {{ street }} is not null and {{ clean_zip(zip) }} is not null
-            then concat(
-                {{ address_words(street, 'street') }}, '|',
-                coalesce({{ address_words(unit, 'unit') }}, ''), '|',
-                {{ clean_zip(zip) }}
+            then (
+                select
+                    concat(
+                        string_agg(
+                            case when not line.in_unit then line.street_word end,
+                            ' ' order by line.position
+                        ),
+                        '|',
+                        coalesce({{ unit_words(unit) }}, string_agg(
+                            case when line.in_unit and line.unit_word <> '-' then line.unit_word end,
+                            ' ' order by line.position
+                        ), ''),
+                        '|',
+                        {{ clean_zip(zip) }}
+                    )
+                from (
+                    select
+                        placed.position,
+                        placed.street_word,
+                        placed.unit_word,
+                        {{ unit }} is null and placed.position >= coalesce(
+                            min(case when placed.begins_unit then placed.position end) over (),
+                            placed.position + 1
+                        ) as in_unit
+                    from (
+                        select
+                            words.position,
+                            coalesce(street.standard_word, words.word) as street_word,
+                            coalesce(unit.standard_word, words.word) as unit_word,
+                            (
+                                words.position > 2
+                                and unit.word is not null
+                                and (unit.standard_word <> '-' or words.position < count(*) over ())
+                            ) or (
+                                words.position > 3
+                                and words.position = count(*) over ()
+                                and words.word ~ '^([0-9]{1,3}[A-Z]?|[A-DF-MO-RT-VX-Z][0-9]{0,3})$'
+                                and lag(type.word) over (order by words.position) is not null
+                                and lag(numbered.word, 2) over (order by words.position) is null
+                            ) as begins_unit
+                        from {{ typed_words(street) }}
+                        left join {{ ref('ref_address_word') }} as street
+                            on words.word = street.word and street.part = 'street'
+                        left join {{ ref('ref_address_word') }} as unit
+                            on words.word = unit.word and unit.part = 'unit'
+                        left join {{ ref('ref_address_word') }} as type
+                            on
+                                coalesce(street.standard_word, words.word) = type.word
+                                and type.part = 'type'
+                        left join {{ ref('ref_address_word') }} as numbered
+                            on words.word = numbered.word and numbered.part = 'numbered'
+                    ) as placed
+                ) as line
             )
     end
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#-
 What is this test?
-    Ways of writing one address give one key; another unit, number or ZIP gives another; half an
-    address gives none.
+    Ways of writing one address give one key, the unit in a field of its own or behind the street;
+    another unit, number or ZIP gives another; half an address gives none.
 Why it matters
     The key places people in tracts and is evidence for linkage.
 How to fix
@@ -17,6 +17,15 @@ given (street, unit, zip, expected) as (
     ('12  n main str', 'Unit 4', '198011234', '12 N MAIN ST|4|19801'),
     ('12 N Main St.', 'APARTMENT 4', '19801', '12 N MAIN ST|4|19801'),
     ('12 N Main St', '4', ' 19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main St Apt 4', null, '19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main Street #4', null, '19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main St 4', null, '19801', '12 N MAIN ST|4|19801'),
+    ('12 N Main St Lot 4 b', null, '19801', '12 N MAIN ST|LOT 4 B|19801'),
+    ('9 Oak Drive D', null, '19801', '9 OAK DR|D|19801'),
+    ('9 Oak Drive E', null, '19801', '9 OAK DR E||19801'),
+    ('9 County Road 12', null, '19801', '9 COUNTY RD 12||19801'),
+    ('9 Avenue D', null, '19801', '9 AVE D||19801'),
+    ('9 Unit Lane', null, '19801', '9 UNIT LN||19801'),
     ('12 N Main St', null, '19801', '12 N MAIN ST||19801'),
     ('14 N Main St', '4', '19801', '14 N MAIN ST|4|19801'),
     ('12 N Main St', '4', '99999', null),
