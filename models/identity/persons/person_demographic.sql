@@ -30,13 +30,34 @@ priorities as (
 
 ),
 
-persons as (
+source_systems as (
+
+    select * from {{ ref('ref_source_system') }}
+
+),
+
+keys_by_source as (
 
     select
         person_id,
-        cast(count(*) as integer) as n_source_persons
+        source_system,
+        count(*) as n_keys
     from crosswalk
-    group by person_id
+    group by person_id, source_system
+
+),
+
+persons as (
+
+    select
+        keys_by_source.person_id,
+        cast(sum(
+            case when source_systems.key_is = 'event' then 1 else keys_by_source.n_keys end
+        ) as integer) as n_source_persons
+    from keys_by_source
+    inner join source_systems
+        on keys_by_source.source_system = source_systems.source_system
+    group by keys_by_source.person_id
 
 ),
 
