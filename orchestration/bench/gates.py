@@ -27,7 +27,7 @@ from orchestration.bench.gate_file_faults import FILE_FAULTS
 from orchestration.errors import UsageError
 from orchestration.landing import registry, staging
 from orchestration.landing.contracts import Contract
-from orchestration.quality import gate, history
+from orchestration.quality import comparison, gate
 from orchestration.quality.landed import relation_of
 from orchestration.quality.typed import quote
 from orchestration.settings import Settings
@@ -208,8 +208,8 @@ def _target(connection: psycopg.Connection, contract: Contract, file: intake.Loa
     ).fetchone()
     assert counts is not None
     rows, *told = counts
-    earlier = history.earlier_loads(connection, contract, file.load_id, 1)
-    before = relation_of(connection, contract, table.name, earlier[0]) if earlier else None
+    earlier = comparison.earlier_loads(connection, contract, file.load_id, 1)
+    before = relation_of(connection, contract, table.name, earlier[0][0]) if earlier else None
     names = [c.name for c in table.columns]
     return Target(
         contract, table, rows,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from orchestration.landing.contracts import Contract, Table
+    from orchestration.quality.comparison import Comparison
 
 # Two years of monthly loads fit one chart.
 MOST_LOADS = 24
@@ -124,13 +125,17 @@ def decisions(
 
 def charts(connection: psycopg.Connection, contract: Contract, load_id: int) -> list[Chart]:
     """Rows, and the empty shares that moved most, over the loads compared with and this one."""
+    from orchestration.quality import comparison
+
     order = _loads_before(connection, contract, load_id)
+    like = comparison.compare(connection, contract, load_id)
     drawn: list[Chart] = []
     for table in contract.tables:
-        figures = _figures(connection, table, [*(i for i, _ in order), load_id])
+        seen = [*(i for i, _ in order), load_id, *like.compared_with, *like.earlier]
+        figures = _figures(connection, table, seen)
         if not figures.get(load_id):
             continue
-        drawn += _of_table(contract, table, load_id, order, figures)
+        drawn += _of_table(contract, table, load_id, order, figures, like)
     return drawn
 
 
@@ -249,10 +254,11 @@ def _of_table(
     load_id: int,
     order: list[tuple[int, str]],
     figures: dict[int, dict[tuple[str, str, str], float]],
+    like: Comparison,
 ) -> list[Chart]:
     name = f" of {table.name}" if len(contract.tables) > 1 else ""
     judged = {
-        rule.type: _expectation(rule, table, load_id, order, contract)
+        rule.type: _expectation(rule, table, load_id, contract, like)
         for rule in suites.rules(contract)
         if rule.table == table.name and rule.needs_history
     }
@@ -261,7 +267,7 @@ def _of_table(
     if rows is not None:
         loads = rows.references()
         _, before = rows.rows(figures, loads)
-        allowed = rows.allowed(figures, loads)
+        allowed = rows.allowed(figures, loads, rows.limit)
         low, high = max(0.0, before - allowed), before + allowed
 
     def points(share_of: str | None) -> list[Point]:
@@ -281,7 +287,7 @@ def _of_table(
         return drawn
     moved = []
     for column in missing.columns:
-        shares = missing.shares(figures, missing.references(), column)
+        shares = missing.shares(figures, missing.references(), column, missing.limit)
         if shares and shares[0] != shares[1]:
             moved.append((abs(shares[0] - shares[1]), column, shares[1] + shares[2]))
     for _, column, limit in sorted(moved, reverse=True)[:MOST_COLUMNS_DRAWN]:
@@ -292,24 +298,15 @@ def _of_table(
 
 
 def _expectation(
-    rule: suites.RuleSpec,
-    table: Table,
-    load_id: int,
-    order: list[tuple[int, str]],
-    contract: Contract,
+    rule: suites.RuleSpec, table: Table, load_id: int, contract: Contract, like: Comparison
 ) -> Any:
-    """The expectation of a stability rule as the gate would judge this load; None without
-    enough loads to compare with."""
-    earlier = [i for i, _ in reversed(order) if i != load_id][: suites.policy().compare_with]
-    if len(earlier) < suites.policy().needs:
+    """The expectation of a stability rule as the gate judges this load; None where the rule does
+    not apply."""
+    from orchestration.quality import comparison
+
+    kwargs = {**rule.kwargs, "table_name": table.name, "load_id": load_id}
+    if comparison.arguments(rule, kwargs, contract, like) is not None:
         return None
-    kwargs = {
-        **rule.kwargs,
-        "compared_with": earlier,
-        "latest_only": contract.delivery_kind == "snapshot",
-        "table_name": table.name,
-        "load_id": load_id,
-    }
     return suites.build_suite(rule.rule_id, [(rule, kwargs)]).expectations[0]
 
 
@@ -317,16 +314,13 @@ def _loads_before(
     connection: psycopg.Connection, contract: Contract, load_id: int
 ) -> list[tuple[int, str]]:
     """(load_id, period) of the accepted loads before this one and itself, oldest first."""
-    from orchestration.quality import history
+    from orchestration.quality import comparison
 
-    earlier = history.earlier_loads(connection, contract, load_id, MOST_LOADS)
-    rows = dict(
-        connection.execute(
-            "select load_id, period from quality.load where load_id = any(%s)",
-            [[*earlier, load_id]],
-        )
+    earlier = comparison.earlier_loads(connection, contract, load_id, MOST_LOADS)
+    this = connection.execute(
+        "select load_id, period from quality.load where load_id = %s", [load_id]
     )
-    return [(i, rows[i]) for i in [*reversed(earlier), load_id]]
+    return [*reversed(earlier), *this]
 
 
 def _figures(

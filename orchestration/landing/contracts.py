@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import UsageError
+from orchestration.landing.calendars import Calendar, calendar
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import (
@@ -157,7 +158,8 @@ class Contract:
     it does not share (linkage.encoded_files.plan), None for a source that delivers them.
     latency: days after the end of a period within which its file has to come, and why; None
     leaves them to expectations/_policy.yml. first_day, last_day: from and until when the agency
-    delivers (ODCS generalAvailability, endOfLife).
+    delivers (ODCS generalAvailability, endOfLife). calendar: months in which the file turns or
+    the service rests.
     """
 
     agency: str
@@ -193,6 +195,7 @@ class Contract:
     latency: tuple[int, str] | None = None
     first_day: date | None = None
     last_day: date | None = None
+    calendar: Calendar = field(default_factory=Calendar)
     expectations: list[dict[str, Any]] = field(default_factory=list, compare=False)
 
     def matches(self, file_name: str) -> re.Match[str] | None:
@@ -306,6 +309,7 @@ def load_contract(path: Path) -> Contract:
         latency=_latency(reader, document),
         first_day=_day(reader, document, "generalAvailability"),
         last_day=_day(reader, document, "endOfLife"),
+        calendar=calendar(custom.get("calendar"), reader.wrong),
         expectations=expectations,
     )
     _check_format(reader, contract)
@@ -633,7 +637,10 @@ def _check_format(reader: _Fields, contract: Contract) -> None:
 
 
 def _check_row_terms(reader: _Fields, contract: Contract) -> None:
-    """rowPeriod and deletedWhen name columns of every table."""
+    """rowPeriod and deletedWhen name columns of every table, the calendar those of any."""
+    unknown = contract.calendar.columns - {column.name for column in _columns(contract)}
+    if unknown:
+        raise reader.wrong("calendar", f"names the column {min(unknown)}, which no table has")
     named = [contract.deleted_when[0]] if contract.deleted_when else []
     if contract.row_period is not None:
         places = PLACEHOLDER.findall(str(contract.row_period))

@@ -28,7 +28,7 @@ from orchestration.quality.typed import literal, quote
 
 def register() -> None:
     """Great Expectations knows the types below as soon as this module is imported."""
-    from orchestration.quality import stability_types  # noqa: F401 - and those of history
+    from orchestration.quality import movement_types, stability_types  # noqa: F401
 
 
 class Measures(TableMetricProvider):

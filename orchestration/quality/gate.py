@@ -18,12 +18,14 @@ from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import (
     causes,
+    comparison,
     decisions,
     engine,
     history,
     landed,
     messages,
     quarantine,
+    repeats,
     results,
     shapes,
     suites,
@@ -53,9 +55,7 @@ class _Load:
     load_id: int
     period: str
     delivery_type: str
-    compared_with: list[int]
-    earlier: list[int]
-    season: list[int]
+    like: comparison.Comparison
 
 
 def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport:
@@ -169,10 +169,7 @@ def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _
             f"There is no load {load_id} of {contract.agency}/{contract.file}; "
             "see `lifecourse deliveries`."
         )
-    defaults = suites.policy()
-    earlier = history.earlier_loads(connection, contract, load_id, defaults.spread_of)
-    season = history.season_of(connection, contract, load_id, row[0])
-    return _Load(load_id, *row, earlier[: defaults.compare_with], earlier, season)
+    return _Load(load_id, *row, comparison.compare(connection, contract, load_id))
 
 
 def _candidate(contract: Contract, table: Table, load: _Load) -> str:
@@ -189,11 +186,15 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
         found += history.carried_over(connection, contract, table, relation, load.delivery_type)
         count = int(found[0][3])
         shaped = shapes.figures(connection, contract, table, relation, count, load.period)
-        found += shaped + shapes.moved(connection, table, shaped, load.compared_with)
-        if load.compared_with and load.delivery_type not in CHANGES:
-            before = landed.relation_of(connection, contract, table.name, load.compared_with[0])
+        latest = load.like.compared_with
+        found += shaped + shapes.moved(connection, table, shaped, latest)
+        if latest and load.delivery_type not in CHANGES:
+            before = landed.relation_of(connection, contract, table.name, latest[0])
             if before and count:
                 found += turnover.figures(connection, contract, table, relation, before, count)
+                found += repeats.figures(
+                    connection, contract, table, relation, before, count, shaped
+                )
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
@@ -221,7 +222,7 @@ def _judge(
         kwargs = dict(rule.kwargs)
         reason = None
         if rule.needs_history:
-            reason = _history_kwargs(rule, kwargs, contract, load)
+            reason = comparison.arguments(rule, kwargs, contract, load.like)
         if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
@@ -252,30 +253,6 @@ def _with_table(
     return {**kwargs, "table_name": table.name, "load_id": load.load_id}
 
 
-def _history_kwargs(
-    rule: RuleSpec, kwargs: dict[str, Any], contract: Contract, load: _Load
-) -> str | None:
-    if load.delivery_type == "correction":
-        return "a correction holds only the rows that were wrong"
-    if load.delivery_type in CHANGES and rule.type == "expect_ids_to_be_carried_over":
-        return "an incremental delivery holds only what has changed"
-    if kwargs.get("season_only"):
-        if not load.season:
-            return "the same period of the year before is needed to compare with"
-        kwargs |= {"compared_with": load.season, "season": [], "earlier": [], "latest_only": True}
-        return None
-    needs = suites.policy().needs
-    if len(load.compared_with) < needs:
-        return f"{len(load.compared_with)} accepted deliveries to compare with, {needs} are needed"
-    kwargs["compared_with"] = load.compared_with
-    kwargs["season"] = load.season
-    kwargs["earlier"] = load.earlier
-    kwargs["latest_only"] = (
-        contract.delivery_kind == "snapshot" and load.delivery_type not in CHANGES
-    )
-    return None
-
-
 def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _Load) -> str | None:
     """Why a rule does not apply to a table without rows; None where it does.
 
@@ -286,7 +263,7 @@ def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _
         had_rows = connection.execute(
             "select 1 from quality.metric_history where load_id = any(%s) and table_name = %s "
             "and metric = 'rows' and value > 0",
-            [load.compared_with, table.name],
+            [load.like.compared_with, table.name],
         ).fetchone()
         if had_rows:
             return None

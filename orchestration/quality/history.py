@@ -10,7 +10,6 @@ Add here: a figure a stability rule needs. Keep out: limits (expectations/_polic
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -166,75 +165,3 @@ def store(
         for metric, column, code, value, *shape in found:
             bins = json.dumps(shape[0]) if shape and shape[0] else None
             copy.write_row((load_id, table.name, metric, column, code, float(value), bins))
-
-
-def earlier_loads(
-    connection: psycopg.Connection, contract: Contract, load_id: int, limit: int
-) -> list[int]:
-    """Accepted loads of the same file to compare with, latest first.
-
-    Of an increment: the current load of each earlier period, so that a resubmission is
-    compared with what came before its period. Of a snapshot: the accepted loads before. Like
-    with like: a whole with wholes, an incremental delivery with incremental ones; a correction
-    holds what was wrong and has nothing to be compared with.
-    """
-    order = "other.period desc, other.load_id desc"
-    earlier = (
-        "other.is_current and other.period < this.period"
-        if contract.delivery_kind == "increment"
-        else "other.load_id < this.load_id"
-    )
-    return [
-        row[0]
-        for row in connection.execute(
-            f"""
-            select other.load_id
-            from quality.load as this
-            join quality.load as other
-              on other.agency = this.agency and other.file = this.file
-            where this.load_id = %s and other.load_id <> this.load_id
-              and other.status = 'accepted' and {earlier}
-              and this.delivery_type <> 'correction' and other.delivery_type <> 'correction'
-              and (this.delivery_type = 'incremental') = (other.delivery_type = 'incremental')
-              and exists (
-                  select from quality.metric_history as kept where kept.load_id = other.load_id)
-            order by {order} limit %s
-            """,  # type: ignore[arg-type]
-            [load_id, limit],
-        )
-    ]
-
-
-def season_of(
-    connection: psycopg.Connection, contract: Contract, load_id: int, period: str
-) -> list[int]:
-    """The accepted load of the same period a year before, if there is one with figures.
-
-    Not the first load of the file: it often brings a backlog of several periods.
-    """
-    year = re.match(r"\d{4}", period)
-    if not year:
-        return []
-    rows = connection.execute(
-        """
-        select other.load_id
-        from quality.load as other
-        where other.agency = %(agency)s and other.file = %(file)s and other.period = %(period)s
-          and other.status = 'accepted' and other.load_id <> %(load_id)s
-          and other.delivery_type not in ('correction', 'incremental')
-          and exists (
-              select from quality.metric_history as kept where kept.load_id = other.load_id)
-          and exists (
-              select from quality.load as before
-              where before.agency = other.agency and before.file = other.file
-                and before.status = 'accepted' and before.load_id < other.load_id)
-        order by other.load_id desc limit 1
-        """,
-        {
-            "agency": contract.agency,
-            "file": contract.file,
-            "period": f"{int(year[0]) - 1}{period[4:]}",
-            "load_id": load_id,
-        },
-    ).fetchall()
-    return [row[0] for row in rows]

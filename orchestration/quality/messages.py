@@ -309,11 +309,24 @@ def _restated(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     if outcome.met:
         return "Earlier records are restated no more than usual.", "0 columns", limit, None
     listed = "; ".join(
-        f"{name} was restated in {percent(f['now'])} of records where {percent(f['before'])} "
+        f"{name} was {f['kind']} in {percent(f['now'])} of records where {percent(f['before'])} "
         "are usual"
         for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
     )
     return f"{listed}; limit {limit}.", counted(len(failing), "column"), limit, ", ".join(failing)
+
+
+def _repeated(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"{percent(outcome.kwargs['limit'])} of the usual new rows"
+    observed = f"{number(figures['new'])} new rows"
+    if outcome.met:
+        return "The rows are not those of the delivery before.", observed, limit, None
+    sentence = (
+        f"Of {number(figures['rows'])} rows {number(figures['new'])} are not in the last accepted "
+        f"delivery, where {number(round(figures['expected']))} would be by what is usual; "
+        f"limit {limit}."
+    )
+    return sentence, observed, limit, None
 
 
 def _native(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
@@ -357,4 +370,5 @@ _BY_TYPE: dict[str, Callable[[Outcome, Mapping[str, Any]], Words]] = {
     "expect_shapes_near_history": _shapes,
     "expect_turnover_near_history": _turnover,
     "expect_records_to_be_kept": _restated,
+    "expect_rows_to_be_new": _repeated,
 }

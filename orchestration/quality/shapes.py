@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from orchestration.landing.calendars import month_number
 from orchestration.landing.contracts import Column, Contract, Table
 from orchestration.quality import chance, typed
 from orchestration.quality.typed import literal, quote
@@ -108,14 +109,12 @@ def moved(
 
 
 def _start(period: str) -> str:
-    """The first day of a period: 2025-03, 2025Q1, 2025. A name of another form counts from 2000,
-    which does as well, as long as it is the same from load to load."""
-    month = re.match(r"(\d{4})-(\d{2})", period)
-    if month:
-        return f"{month[1]}-{month[2]}-01"
-    quarter = re.match(r"(\d{4})-?Q([1-4])", period)
-    if quarter:
-        return f"{quarter[1]}-{int(quarter[2]) * 3 - 2:02d}-01"
+    """The first day of the month of a period (calendars.month_number), or of its year. A name of
+    another form counts from 2000, which does as well, as long as it is the same from load to
+    load."""
+    number = month_number(period)
+    if number is not None:
+        return f"{number // 12}-{number % 12 + 1:02d}-01"
     year = re.match(r"(\d{4})", period)
     return f"{year[1]}-01-01" if year else "2000-01-01"
 

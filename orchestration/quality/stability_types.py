@@ -3,8 +3,9 @@
 Each judges stored figures only (quality.metric_history), so that a rule about stability costs
 no scan. A figure that has moved away from the latest loads is judged once more against the
 same period a year before, where there is one: what comes every year is a season.
-Importing this module imports Great Expectations. Add here: a rule about change over loads.
-Keep out: figures (history, shapes), what chance does (chance), limits (_policy.yml).
+Importing this module imports Great Expectations. Add here: a rule about how high a figure is.
+Keep out: how far it moved from load to load (movement_types), figures (history), which loads are
+compared (comparison), what chance does (chance), limits (_policy.yml).
 """
 
 from __future__ import annotations
@@ -61,11 +62,11 @@ class _NearHistory(_Ours):
     """Compares the figures of `load_id` with those of `compared_with`, latest first.
 
     latest_only: compare with the latest load alone (a snapshot replaces it), not with the
-    mean. season: the load of the same period a year before, if any. earlier: further loads
-    before, which tell how a count moves. season_only: the file follows the year, so that the
-    gate gives the season as compared_with; seasonal: the columns that do, in a file that does
-    not. noise: standard errors by which a figure may move with
-    nothing wrong.
+    mean. season: the load of the same period a year before, if any; season_limit: its limit,
+    where it is another. earlier: accepted loads that tell how figures move. steps: periods
+    since the latest of compared_with. turn: the year of the agency turns. noise: standard
+    errors by which a figure may move with nothing wrong. How these loads are chosen:
+    comparison.Comparison.
     """
 
     table_name: str
@@ -73,8 +74,9 @@ class _NearHistory(_Ours):
     compared_with: list[int]
     season: list[int] = []  # noqa: RUF012 - a pydantic field, copied per instance
     earlier: list[int] = []  # noqa: RUF012 - a pydantic field, copied per instance
-    season_only: bool = False
-    seasonal: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
+    season_limit: float | None = None
+    steps: int = 1
+    turn: bool = False
     latest_only: bool = False
     limit: float
     noise: float = 0.0
@@ -87,8 +89,9 @@ class _NearHistory(_Ours):
         "compared_with",
         "season",
         "earlier",
-        "season_only",
-        "seasonal",
+        "season_limit",
+        "steps",
+        "turn",
         "latest_only",
         "limit",
         "noise",
@@ -107,18 +110,16 @@ class _NearHistory(_Ours):
     def references(self) -> list[int]:
         return self.compared_with[:1] if self.latest_only else self.compared_with
 
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
-        """The verdict when compared with these loads."""
+    def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
+        """The verdict when compared with these loads, and with how `told` moved."""
         raise NotImplementedError
 
     def judge(self, figures: dict) -> Verdict:
-        met, observed, found = self.against(figures, self.references())
-        if not met and self.seasonal and not self.season:
-            left = {c: f for c, f in found["columns"].items() if c not in self.seasonal}
-            return not left, len(left), {**found, "columns": left}
+        met, observed, found = self.against(figures, self.references(), self.earlier, self.limit)
         if met or not self.season:
             return met, observed, found
-        seasonal = self.against(figures, self.season)
+        limit = self.limit if self.season_limit is None else self.season_limit
+        seasonal = self.against(figures, self.season, self.season, limit)
         if seasonal[0] or "columns" not in found:
             return seasonal if seasonal[0] else (met, observed, found)
         # A column fails only where it differs from both.
@@ -137,11 +138,6 @@ class _NearHistory(_Ours):
         """How many rows count as one: see chance.dispersion."""
         return chance.dispersion(self._counts(figures), self.cluster(figures))
 
-    def most(self, figures: dict, key: Key) -> float | None:
-        """The largest of a figure in the accepted loads before; None when none has it."""
-        loads = [*self.compared_with, *self.earlier, *self.season]
-        return max((figures[i][key] for i in loads if key in figures[i]), default=None)
-
     def cluster(self, figures: dict) -> float:
         """Rows that share an id, in the latest load before: of several ids the one most shared."""
         latest = figures[self.compared_with[0]] if self.compared_with else {}
@@ -155,17 +151,17 @@ class _NearHistory(_Ours):
 class ExpectRowCountNearHistory(_NearHistory):
     """`limit` is a share of the rows before; a count of few rows moves by itself."""
 
-    def allowed(self, figures: dict, loads: list[int]) -> float:
+    def allowed(self, figures: dict, loads: list[int], limit: float) -> float:
         """By how many rows a load may differ from these before."""
         _, before = self.rows(figures, loads)
         by_chance = chance.count_limit(
             before, self.noise, self.dispersion(figures), 0 if self.latest_only else len(loads)
         )
-        return max(self.limit * before, by_chance)
+        return max(limit * before, by_chance)
 
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
+    def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
         now, before = self.rows(figures, loads)
-        allowed = self.allowed(figures, loads)
+        allowed = self.allowed(figures, loads, limit)
         figure = {"rows": now, "before": before, "allowed": allowed, "loads": len(loads)}
         return abs(now - before) <= allowed, now, figure
 
@@ -174,7 +170,7 @@ class ExpectMissingSharesNearHistory(_NearHistory):
     """`limit` is the growth of a column's share of empty fields, 0.05 = five points."""
 
     def shares(
-        self, figures: dict, loads: list[int], column: str
+        self, figures: dict, loads: list[int], column: str, limit: float
     ) -> tuple[float, float, float] | None:
         """(empty share now, before, the growth allowed); None where there is no history."""
         rows, rows_before = self.rows(figures, loads)
@@ -187,13 +183,13 @@ class ExpectMissingSharesNearHistory(_NearHistory):
         before = self.mean(figures, loads, key)
         cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
         by_chance = chance.share_limit(missing, rows, before, rows_before, self.noise, cluster)
-        return missing / rows, before / rows_before, max(self.limit, by_chance)
+        return missing / rows, before / rows_before, max(limit, by_chance)
 
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
+    def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
         rows, _ = self.rows(figures, loads)
         failing = {}
         for column in self.columns:
-            shares = self.shares(figures, loads, column)
+            shares = self.shares(figures, loads, column, limit)
             if shares and shares[0] - shares[1] > shares[2]:
                 failing[column] = {"now": shares[0], "before": shares[1]}
         return not failing, len(failing), {"rows": rows, "columns": failing}
@@ -202,7 +198,7 @@ class ExpectMissingSharesNearHistory(_NearHistory):
 class ExpectCodeSharesNearHistory(_NearHistory):
     """`limit` is the total variation distance between the shares of a column's codes."""
 
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
+    def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
         failing = {}
         largest = 0.0
         cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
@@ -221,7 +217,7 @@ class ExpectCodeSharesNearHistory(_NearHistory):
             moved = chance.distance(now, before)
             largest = max(largest, moved)
             by_chance = chance.distance_limit(now, before, self.noise, cluster)
-            if moved > max(self.limit, by_chance):
+            if moved > max(limit, by_chance):
                 failing[column] = moved
         return not failing, largest, {"columns": failing, "largest": largest}
 
@@ -263,7 +259,7 @@ class ExpectIdsToBeCarriedOver(_NearHistory):
         before = figures[self.load_id].get(("previous_keys", "", ""), 0.0)
         carried = figures[self.load_id].get(("carried_over_keys", "", ""), 0.0)
         gone = before - carried
-        expected = (1 - self.limit) * before
+        expected = (1 - self.limit**self.steps) * before
         cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
         by_chance = expected + chance.count_limit(expected, self.noise, cluster)
         # Of a handful of records even chance never takes all.
@@ -278,7 +274,7 @@ class ExpectIdsToBeCarriedOver(_NearHistory):
 class ExpectDistinctIdsNearHistory(_NearHistory):
     """`limit` is the relative change of distinct ids per row, for each column."""
 
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
+    def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
         rows, rows_before = self.rows(figures, loads)
         cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
         failing = {}
@@ -290,169 +286,6 @@ class ExpectDistinctIdsNearHistory(_NearHistory):
                 continue
             change = (now / rows) / (before / rows_before) - 1
             by_chance = self.noise * (cluster * (1 / rows + 1 / rows_before)) ** 0.5
-            if abs(change) > max(self.limit, by_chance):
+            if abs(change) > max(limit, by_chance):
                 failing[column] = {"now": now, "before": before, "change": change}
         return not failing, len(failing), {"rows": rows, "columns": failing}
-
-
-class ExpectShapesNearHistory(_NearHistory):
-    """`limit` is the total variation distance between the histograms of a column.
-
-    What a column did between accepted loads it may do again, and half as much more: a column
-    that names the period is new every time. A date is fine when it keeps either its distance
-    from the period (an event) or its place in the calendar (a snapshot's history).
-    """
-
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
-        failing: dict[str, dict[str, Any]] = {}
-        largest = 0.0
-        cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
-        for column in self.columns:
-            moved = {}
-            own = figures[self.load_id].get(("own_cluster", column, ""), 1.0)
-            own = max(cluster, min(own, chance.MOST_DISPERSION))
-            for kind in ("length", "bucket", "size", "lag", "calendar"):
-                key = ("shape", column, kind)
-                now, before = figures[self.load_id].get(key), _sum(figures, loads, key)
-                usual = self.most(figures, ("moved", column, kind))
-                # What is another every time tells nothing; whether it is, two loads must tell.
-                if now and before and usual is not None and usual < 0.5:
-                    moved[kind] = (
-                        chance.distance(now, before),
-                        max(
-                            self.limit,
-                            chance.distance_limit(now, before, self.noise, own),
-                            1.5 * usual,
-                        ),
-                    )
-            wrong = {kind: by for kind, (by, allowed) in moved.items() if by > allowed}
-            if {"lag", "calendar"} & {*moved} and len(wrong) < len(moved):
-                wrong = {}
-            if moved:
-                largest = max(largest, *(by for by, _ in moved.values()))
-            if not wrong:
-                wrong = self.far_dates(figures, loads, column, cluster)
-            if not wrong:
-                wrong = self.stuck(figures, column)
-            if wrong:
-                kind = max(wrong, key=wrong.__getitem__)
-                failing[column] = {"kind": kind, "distance": wrong[kind]}
-        return not failing, largest, {"columns": failing, "largest": largest}
-
-    def far_dates(
-        self, figures: dict, loads: list[int], column: str, cluster: float
-    ) -> dict[str, float]:
-        """A decade far from the period that holds many more dates than before: a default."""
-        key = ("shape", column, "calendar")
-        now, before = figures[self.load_id].get(key), _sum(figures, loads, key)
-        if not now or not before:
-            return {}
-        n, m = sum(now.values()), sum(before.values())
-        for decade, count in now.items():
-            then = before.get(decade, 0.0)
-            allowed = max(_FAR, chance.share_limit(count, n, then, m, self.noise, cluster))
-            new = decade.endswith("s") and then / m < _RARE
-            if new and count / n - then / m > allowed:
-                return {"far": count / n - then / m}
-        return {}
-
-    def stuck(self, figures: dict, column: str) -> dict[str, float]:
-        """A column that was another each time and is not: the period of the load before."""
-        for kind in ("bucket", "size", "calendar"):
-            key = ("moved", column, kind)
-            loads = dict.fromkeys([*self.compared_with, *self.earlier])
-            told = [figures[i][key] for i in loads if key in figures[i]]
-            now = figures[self.load_id].get(key)
-            if now is not None and now < 0.1 and len(told) >= 2 and min(told) > 0.9:
-                return {"stuck": 1 - now}
-        return {}
-
-
-# A far decade that was rare and has now this share is a default: nobody is born in a month. One
-# that was not rare may be how the source writes an open end, which comes and goes (2026-11-25).
-_RARE, _FAR = 0.02, 0.10
-
-
-def _sum(figures: dict, loads: list[int], key: Key) -> dict[str, float]:
-    """One histogram of several loads."""
-    found: dict[str, float] = {}
-    for load in loads:
-        for name, count in (figures[load].get(key) or {}).items():
-            found[name] = found.get(name, 0.0) + count
-    return found
-
-
-# Persons of a family that come and go together, on average (2026-11-25, the county's benefits).
-_FAMILY = 2.0
-
-
-class ExpectTurnoverNearHistory(_NearHistory):
-    """`limit` is the change of the share of ids that are new, or that have gone, since the load
-    before. Nobody new and nobody gone, where there always were, is last month's file again."""
-
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
-        failing = {}
-        cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
-        known = loads if self.latest_only and not self.earlier else [*loads, *self.earlier]
-        for column in self.columns:
-            now = _turnover(figures[self.load_id], column)
-            before = [t for i in dict.fromkeys(known) if (t := _turnover(figures[i], column))]
-            if now is None or not before:
-                continue
-            expected = 0.0
-            for kind, (part, whole) in now.items():
-                told = [t[kind] for t in before]
-                parts, wholes = sum(p for p, _ in told), sum(w for _, w in told)
-                if not whole or not wholes:
-                    continue
-                expected += whole * parts / wholes
-                if kind == "gone" and self.latest_only:
-                    continue  # ids_carried_over judges it, and knows the window of the file
-                allowed = max(
-                    self.limit,
-                    chance.share_limit(part, whole, parts, wholes, self.noise, cluster),
-                )
-                # What it did between accepted loads it may do again.
-                rates = [p / w for p, w in told if w]
-                allowed += max(rates) - min(rates)
-                change = part / whole - parts / wholes
-                if abs(change) > allowed:
-                    failing[column] = {"kind": kind, "now": part / whole, "change": change}
-            still = not any(part for part, _ in now.values())
-            # Ids, not rows, so that only families come and go together; exp(-7) is 1 in 1,000.
-            if still and expected / min(cluster, _FAMILY) >= 7:
-                failing[column] = {"kind": "changed", "now": 0.0, "change": -expected}
-        return not failing, len(failing), {"columns": failing}
-
-
-def _turnover(figures: dict, column: str) -> dict[str, tuple[float, float]] | None:
-    """{new: (new ids, ids), gone: (ids gone, ids before)} of a load; None where unknown."""
-    ids = figures.get(("ids", column, ""))
-    before = figures.get(("previous_ids", column, ""))
-    kept = figures.get(("kept_ids", column, ""))
-    if ids is None or before is None or kept is None:
-        return None
-    return {"new": (ids - kept, ids), "gone": (before - kept, before)}
-
-
-class ExpectRecordsToBeKept(_NearHistory):
-    """`limit` is by how much the share of records whose column was restated since the load
-    before may exceed what is usual for it."""
-
-    def against(self, figures: dict, loads: list[int]) -> Verdict:
-        failing = {}
-        compared = figures[self.load_id].get(("compared", "", ""), 0.0)
-        known = dict.fromkeys([*loads, *self.earlier] if self.earlier else loads)
-        known = [i for i in known if figures[i].get(("compared", "", ""))]
-        before = sum(figures[i]["compared", "", ""] for i in known)
-        cluster = min(self.cluster(figures), chance.MOST_DISPERSION)
-        for column in self.columns if compared and before else ():
-            key = ("restated", column, "")
-            now, usual = figures[self.load_id].get(key), [figures[i].get(key) for i in known]
-            if now is None or None in usual:
-                continue
-            by_chance = chance.share_limit(now, compared, sum(usual), before, self.noise, cluster)
-            shares = [u / figures[i]["compared", "", ""] for u, i in zip(usual, known, strict=True)]
-            if now / compared - max(shares) > max(self.limit, by_chance):
-                failing[column] = {"now": now / compared, "before": sum(usual) / before}
-        return not failing, len(failing), {"rows": compared, "columns": failing}

@@ -105,7 +105,7 @@ RUN_ON_QUERIES = READS_COMPANIONS | {"unexpected_rows_expectation"}
 _WRITTEN = {"id", "type", "kwargs", "dimension", "severity", "says", "why", "fix"}
 _REASON = {"because", "calibrated"}
 _CHANGES = {
-    *("skip", "limit", "except", "columns", "accept", "within", "season"),
+    *("skip", "limit", "except", "columns", "accept", "within"),
     *("severity", "why", "fix", "set_aside"),
 }
 # Rules on single rows: what breaks them can be set aside while the rest goes on (quarantine).
@@ -125,6 +125,15 @@ _STABILITY = {
     "expect_distinct_ids_near_history",
     "expect_shapes_near_history",
     "expect_turnover_near_history",
+    "expect_records_to_be_kept",
+    "expect_rows_to_be_new",
+}
+# Those that judge each of their columns by itself.
+BY_COLUMN = {
+    "expect_missing_shares_near_history",
+    "expect_code_shares_near_history",
+    "expect_codes_to_be_still_present",
+    "expect_shapes_near_history",
     "expect_records_to_be_kept",
 }
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -201,6 +210,7 @@ class Policy:
     needs: int
     spread_of: int
     noise: float
+    turn_widens: float
     structure: Mapping[str, Mapping[str, Any]]
     stability: Mapping[str, Mapping[str, Any]]
     second_person: Mapping[str, tuple[str, ...]]
@@ -220,6 +230,7 @@ def policy(path: Path = POLICY) -> Policy:
             needs=int(history["needs"]),
             spread_of=int(history["spread_of"]),
             noise=float(history["noise"]),
+            turn_widens=float(history["turn_widens"]),
             structure=content["structure"],
             stability=content["stability"],
             second_person={
@@ -241,6 +252,14 @@ def policy(path: Path = POLICY) -> Policy:
             where, name, entry, (_WRITTEN - {"id", "kwargs"}) | _REASON, {"limit", "set_aside"}
         )
     return found
+
+
+def in_a_turn(expectation_type: str, limit: float) -> float:
+    """The limit of a stability rule in the first turn of an agency's year that is judged."""
+    widens = policy().turn_widens
+    if expectation_type == "expect_ids_to_be_carried_over":  # a share that must stay
+        return 1 - widens * (1 - limit)
+    return widens * limit
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -367,6 +386,8 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
     elif ids:
         # A snapshot's key is its identifiers, which key_unique already holds to one per row.
         yield rule("ids_near_history", {"columns": ids, **noise}, "policy")
+    if contract.delivery_kind == "increment":
+        yield rule("rows_are_new", noise, "policy")
 
 
 def _typed(contract: Contract, table: Table) -> dict[str, dict[str, str]]:
@@ -402,17 +423,6 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
         if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
             raise UsageError(f"{where}: rule {rule.rule_id}: limit must be a number from 0.")
         kwargs["limit"] = limit
-    if entry.get("season"):
-        if rule.type not in _STABILITY:
-            raise UsageError(f"{where}: rule {rule.rule_id} knows no season.")
-        if entry["season"] is True:
-            kwargs["season_only"] = True
-        elif set(entry["season"]) <= set(kwargs.get("columns", [])):
-            kwargs["seasonal"] = list(entry["season"])
-        else:
-            raise UsageError(
-                f"{where}: rule {rule.rule_id}: season is true, or lists columns of the rule."
-            )
     if "columns" in entry:
         if rule.type != "expect_distinct_ids_near_history":
             raise UsageError(f"{where}: rule {rule.rule_id} takes no columns; use except.")

@@ -23,8 +23,9 @@ def figures(
     connection: psycopg.Connection, contract: Contract, table: Table, relation: str,
     before: str, rows: int,
 ) -> list[Figure]:  # fmt: skip
-    """ids, previous_ids and kept_ids of each id of the key; of a snapshot also compared and
-    restated (by column): records of both loads, and those of them where the column differs.
+    """ids, previous_ids and kept_ids of each id of the key; of a snapshot also compared,
+    restated and completed (by column): records of both loads, those of them where a value is
+    now another or gone, and those where there was none and is one.
 
     relation, before: SQL for FROM that yields the rows of this load and of the accepted load
     before it. Records are compared in a sample of this load.
@@ -47,7 +48,9 @@ def figures(
         return found
     keys = ", ".join(map(quote, table.key))
     counted = ", ".join(
-        f"count(*) filter (where now.{quote(n)} is distinct from earlier.{quote(n)})"
+        f"count(*) filter (where now.{quote(n)} is distinct from earlier.{quote(n)} "
+        f"and earlier.{quote(n)} is not null), "
+        f"count(now.{quote(n)}) filter (where earlier.{quote(n)} is null)"
         for n in others
     )
     every = max(1, rows // SAMPLE)
@@ -58,7 +61,10 @@ def figures(
     ).fetchone()
     assert told is not None
     found.append(("compared", "", "", told[0]))
-    return found + [("restated", n, "", v) for n, v in zip(others, told[1:], strict=True)]
+    for place, name in enumerate(others):
+        found.append(("restated", name, "", told[1 + 2 * place]))
+        found.append(("completed", name, "", told[2 + 2 * place]))
+    return found
 
 
 def ids_of(table: Table) -> list[str]:

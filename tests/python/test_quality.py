@@ -21,7 +21,16 @@ import pytest
 from orchestration import landing, warehouse
 from orchestration.errors import LifecourseError, UsageError
 from orchestration.landing.contracts import Contract
-from orchestration.quality import core_gate, decisions, engine, gate, history, suites, typed
+from orchestration.quality import (
+    comparison,
+    core_gate,
+    decisions,
+    engine,
+    gate,
+    history,
+    suites,
+    typed,
+)
 from orchestration.quality.data_docs import build_data_docs
 from orchestration.quality.gate import CheckResult, GateReport
 from orchestration.settings import PROJECT_ROOT, Settings
@@ -523,7 +532,7 @@ def test_a_resubmission_is_compared_with_the_periods_before_its_own(desk: Desk) 
         period
         for (period,) in desk.connection.execute(
             "select period from quality.load where load_id = any(%s) order by period",
-            [history.earlier_loads(desk.connection, contract, load_id, 3)],
+            [comparison.compare(desk.connection, contract, load_id).compared_with],
         )
     ] == ["2025-01", "2025-02"]
 

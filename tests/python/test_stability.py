@@ -8,6 +8,7 @@ gate as a whole (test_quality), chance itself (test_chance).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ import pytest
 from orchestration import warehouse
 from orchestration.landing import load_contracts
 from orchestration.landing.contracts import Contract
-from orchestration.quality import shapes, turnover
+from orchestration.quality import repeats, shapes, turnover
 from orchestration.settings import Settings, load
 
 NOW, LAST, BEFORE, YEAR_AGO = 4, 3, 2, 1
@@ -24,16 +25,18 @@ Figures = dict[int, dict[tuple[str, str, str], Any]]
 
 
 def _rule(name: str, **kwargs: Any) -> Any:
-    from orchestration.quality import stability_types
+    from orchestration.quality import movement_types, stability_types
 
+    home = stability_types if hasattr(stability_types, name) else movement_types
     given = {
         "table_name": "visits",
         "load_id": NOW,
         "compared_with": [LAST, BEFORE],
+        "earlier": [LAST, BEFORE],
         "limit": 0.15,
         "noise": 4.0,
     }
-    return getattr(stability_types, name)(**{**given, **kwargs})
+    return getattr(home, name)(**{**given, **kwargs})
 
 
 def _figures(now: dict, before: dict, year_ago: dict | None = None) -> Figures:
@@ -88,12 +91,12 @@ def test_a_date_may_keep_its_place_in_the_calendar(calendar: str, met: bool) -> 
 
 def test_a_column_that_was_new_every_time_must_be_new_again() -> None:
     rule = _rule("ExpectShapesNearHistory", columns=["amount"])
-    always = _shape("bucket", a=1000) | {("moved", "amount", "bucket"): 1.0}
-    now = _shape("bucket", a=1000) | {("moved", "amount", "bucket"): 0.0}
+    always = _shape("bucket", a=1000) | {("same_value", "amount", ""): 0.0}
+    now = always | {("same_value", "amount", ""): 1.0}
     met, _, found = rule.judge(_figures(now, always))
     assert not met and found["columns"]["amount"]["kind"] == "stuck"
-    moved = now | {("moved", "amount", "bucket"): 1.0}
-    assert rule.judge(_figures(moved, always))[0]
+    assert rule.judge(_figures(always, always))[0]
+    assert rule.judge(_figures(now, now))[0]
 
 
 def test_a_default_far_off_is_seen_whatever_the_dates_do_otherwise() -> None:
@@ -114,16 +117,6 @@ def test_what_comes_every_year_is_a_season() -> None:
     seasonal = _rule("ExpectRowCountNearHistory", limit=0.2, season=[YEAR_AGO])
     assert seasonal.judge(_figures(now, before, {("rows", "", ""): 320.0}))[0]
     assert not seasonal.judge(_figures(now, before, {("rows", "", ""): 900.0}))[0]
-
-
-def test_a_seasonal_column_waits_for_a_year_and_the_others_do_not() -> None:
-    before, now = _shape("size", a=1000), _shape("size", z=1000)
-    rule = _rule("ExpectShapesNearHistory", columns=["amount"], seasonal=["amount"])
-    assert rule.judge(_figures(now, before))[0]
-    later = _rule(
-        "ExpectShapesNearHistory", columns=["amount"], seasonal=["amount"], season=[YEAR_AGO]
-    )
-    assert not later.judge(_figures(now, before, before))[0]
 
 
 def _ids(ids: int, before: int, kept: int) -> dict:
@@ -155,6 +148,57 @@ def test_restated_records_are_counted_by_column() -> None:
     assert rule.judge(_figures(usual, usual))[0]
     met, _, found = rule.judge(_figures(usual | {("restated", "sex", ""): 200.0}, usual))
     assert not met and list(found["columns"]) == ["sex"]
+
+
+def test_a_value_where_there_was_none_is_no_restatement() -> None:
+    rule = _rule("ExpectRecordsToBeKept", columns=["exit_date"], limit=0.05)
+
+    def ends(entered: float) -> dict:
+        return {
+            ("compared", "", ""): 1000.0,
+            ("restated", "exit_date", ""): 1.0,
+            ("completed", "exit_date", ""): entered,
+        }
+
+    assert rule.judge(_figures(ends(120.0), ends(5.0)))[0]
+    met, _, found = rule.judge(_figures(ends(400.0), ends(5.0)))
+    assert not met and found["columns"]["exit_date"]["kind"] == "completed"
+
+
+def test_few_events_in_the_month_before_bring_many_new_ids() -> None:
+    rule = _rule("ExpectTurnoverNearHistory", columns=["person_no"])
+    usual = _ids(1000, 1000, 500)  # two draws of 1,000 from a population of 2,000
+    assert rule.judge(_figures(_ids(1000, 400, 200), usual))[0]
+    assert not rule.judge(_figures(_ids(1000, 400, 20), usual))[0]
+
+
+def test_several_periods_bring_several_times_the_turnover() -> None:
+    usual = _ids(1000, 1000, 900)
+    after_three = _ids(1000, 1000, 700)
+    assert not _rule("ExpectTurnoverNearHistory", columns=["person_no"], limit=0.1).judge(
+        _figures(after_three, usual)
+    )[0]
+    assert _rule("ExpectTurnoverNearHistory", columns=["person_no"], limit=0.1, steps=3).judge(
+        _figures(after_three, usual)
+    )[0]
+
+
+def test_the_rows_of_the_period_before_are_found_though_most_repeat_anyway() -> None:
+    rule = _rule("ExpectRowsToBeNew", limit=0.85)
+
+    def rows(repeated: float) -> dict:
+        return {("rows_compared", "", ""): 1000.0, ("rows_repeated", "", ""): repeated}
+
+    assert rule.judge(_figures(rows(930.0), rows(900.0)))[0]
+    assert not rule.judge(_figures(rows(1000.0), rows(900.0)))[0]
+    assert rule.judge(_figures(rows(1000.0), rows(999.0)))[0]
+
+
+def test_a_season_has_its_own_limit_in_a_turn() -> None:
+    before, now = {("rows", "", ""): 1000.0}, {("rows", "", ""): 300.0}
+    turn = _rule("ExpectRowCountNearHistory", limit=0.6, season_limit=0.2, season=[YEAR_AGO])
+    assert not turn.judge(_figures(now, before, {("rows", "", ""): 600.0}))[0]
+    assert turn.judge(_figures(now, before, {("rows", "", ""): 340.0}))[0]
 
 
 # --- figures of real tables ----------------------------------------------------------------
@@ -214,7 +258,25 @@ def test_turnover_counts_ids_and_restated_columns(
     assert by_key["previous_ids", "case_no"] == 200
     assert by_key["kept_ids", "case_no"] == by_key["compared", ""] == 140
     assert by_key["restated", "amount_claimed"] == 30
-    assert by_key["restated", "filed_date"] == 0
+    assert by_key["restated", "filed_date"] == by_key["completed", "filed_date"] == 0
+
+
+def test_what_a_load_repeats_of_the_one_before(
+    connection: psycopg.Connection, contract: Contract
+) -> None:
+    _table(connection, contract, "first", 200)
+    connection.execute("update first set property_city = '2025-03'")
+    connection.execute("create table again as select * from first")
+    connection.execute("create table second as select * from first where _row_number > 150")
+    connection.execute("update second set property_city = '2025-04'")
+    table = contract.tables[0]
+    by_period = replace(contract, delivery_kind="increment")
+    for name, same, repeated in (("again", 1.0, 200), ("second", 0.0, 50)):
+        shaped = shapes.figures(connection, by_period, table, name, 200, "2025-03")
+        found = repeats.figures(connection, by_period, table, name, "first", 200, shaped)
+        by_key = {(metric, column): value for metric, column, _, value in found}
+        assert by_key["same_value", "property_city"] == same
+        assert by_key["rows_repeated", ""] == by_key["rows_compared", ""] == repeated
 
 
 # --- tiers ---------------------------------------------------------------------------------

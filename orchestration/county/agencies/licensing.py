@@ -102,7 +102,9 @@ def licences(world: World) -> Licences:
     since = np.minimum(back + rng.integers(0, 200, len(row)), world.window.end - 5)
     base = rng.choice([1, 2, 3, 4, 5], len(provider), p=[0.12, 0.22, 0.3, 0.22, 0.14])
     stars = np.clip(base[row] + k * (rng.random(len(row)) < 0.5), 1, 5)
-    fits = since < end[row]
+    # Ratings that the window's end pushes onto one day are one, the last.
+    again = np.r_[(row[1:] == row[:-1]) & (since[1:] <= since[:-1]), False]
+    fits = (since < end[row]) & ~again
     order = np.lexsort((since[fits], row[fits]))
     return Licences(
         provider=provider, ids=np.char.add("CC", digits(number.astype(np.int64), 8)), fein=fein,
