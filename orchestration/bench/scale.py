@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.errors import UsageError
+from orchestration.errors import LifecourseError, UsageError
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,9 +66,9 @@ def run(
     cpu_seconds, wall_seconds, peak_gb (of its process, data included), pairs, precision,
     recall, f1. splink_runs: false leaves Splink out (five million records take it minutes).
 
-    Raises UsageError for fewer than 1,000 records.
+    Raises UsageError for fewer than 1,000 records, LifecourseError when the system ends a
+    contestant.
     """
-    import multiprocessing
     import os
     import tempfile
 
@@ -80,7 +80,6 @@ def run(
     if n < 1_000:
         raise UsageError("A benchmark of scale needs 1,000 records or more.")
     say = progress or (lambda text: None)
-    context = multiprocessing.get_context("spawn")
     contestants = {"ours": (_teach_ours, _ours)}
     if splink_runs:
         contestants["splink"] = (_teach_splink, _splink)
@@ -99,10 +98,8 @@ def run(
         told = {}
         for name, (teach, contestant) in contestants.items():
             model_path = str(Path(folder) / f"{name}.json")
-            with context.Pool(1) as pool:
-                pool.apply(teach, (str(lesson), model_path))
-            with context.Pool(1) as pool:
-                spent, clusters = pool.apply(contestant, (str(path), model_path, threads))
+            _alone(teach, str(lesson), model_path)
+            spent, clusters = _alone(contestant, str(path), model_path, threads)
             scored = [figures(cluster) for cluster in clusters]
             told[name] = {**spent, **max(scored, key=lambda found: found["f1"])}
             say(f"bench: {name} took {spent['cpu_seconds']} CPU-s")
@@ -116,6 +113,26 @@ def run(
         ratio = told["splink"]["cpu_seconds"] / told["ours"]["cpu_seconds"]
         facts["cpu_ratio"] = round(ratio, 2)
     return facts
+
+
+def _alone(step: Callable, *arguments: object):
+    """What step(*arguments) returns, in a process of its own, which its peak memory is of.
+
+    Raises what it raises; LifecourseError when the system ends it. multiprocessing.Pool would
+    wait for ever for a process that was ended for want of memory.
+    """
+    import multiprocessing
+    from concurrent import futures
+
+    context = multiprocessing.get_context("spawn")
+    try:
+        with futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(step, *arguments).result()
+    except futures.process.BrokenProcessPool as ended:
+        raise LifecourseError(
+            f"The benchmark's process for {step.__name__.strip('_')} was ended by the system,"
+            " most likely for want of memory: name fewer records or free memory."
+        ) from ended
 
 
 def _spent(started: tuple[float, float]) -> dict:

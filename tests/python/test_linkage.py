@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import date, timedelta
 from hashlib import md5
 from itertools import combinations
 
@@ -383,6 +384,42 @@ def test_a_large_component_is_cut_and_not_merged(settings, tmp_path):
     assert report.components_cut >= 1
     sizes = numpy.unique(list(people(settings).values()), return_counts=True)[1]
     assert sizes.max() <= 50
+
+
+def test_a_component_of_five_thousand_records_is_cut_and_not_merged(settings):
+    """Each record could be the next one, whose surname is a letter off or whose birth date is
+    a day off, through the shipped model with its own blocks and caps; the first and the last
+    have nothing in common."""
+    letters = "BCDFGHJKLMNPRSTVWXZ"
+
+    def surname(number: int) -> str:
+        # counts so that the next one differs by one letter
+        last = ""
+        for place in range(3):
+            turn, at = divmod(number // len(letters) ** place, len(letters))
+            last += letters[len(letters) - 1 - at if turn % 2 else at] + "AOA"[place]
+        return last + "WELL"
+
+    start = date(1950, 1, 1)
+    rows = [
+        record("hmis", f"R{number:05}", f"{'JON' if number % 4 > 1 else 'JOHN'} "
+               f"{surname(number // 4)}", (start + timedelta(days=(number + 1) // 2)).isoformat(),
+               address_key=f"{number // 2} OAK ST||19801")
+        for number in range(5_200)
+    ]  # fmt: skip
+    deliver(settings, rows)
+    report = linkage.link(settings)
+    with connect(settings) as connection:
+        pairs = connection.execute(
+            "select left_node, right_node from linkage.edge"
+            " where veto is null and match_weight >= 0"
+        ).fetchall()
+    left, right = numpy.array(pairs).T
+    chain = numpy.bincount(clusters.components(left, right, int(max(left.max(), right.max())) + 1))
+    assert chain.max() >= 5_000 and report.components_cut == 1
+    sizes = numpy.unique(list(people(settings).values()), return_counts=True)[1]
+    assert sizes.sum() == len(rows)
+    assert sizes.max() <= len(rows) / 100
 
 
 def test_a_chain_longer_than_the_cap_falls_apart_at_its_weakest_edges():

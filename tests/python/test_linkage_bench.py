@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 
 import numpy
 import pyarrow
@@ -15,7 +16,7 @@ from test_linkage import deliver, people
 
 from orchestration import linkage as api
 from orchestration.bench import linkage, samples, scale
-from orchestration.errors import UsageError
+from orchestration.errors import LifecourseError, UsageError
 from orchestration.linkage import (
     block_keys,
     candidates,
@@ -263,6 +264,13 @@ def test_labels_that_cannot_be_read_or_teach_nothing_are_one_sentence(
 
 
 # --- scale --------------------------------------------------------------------------------
+
+
+def test_a_contestant_that_the_system_ends_is_one_clear_sentence():
+    with pytest.raises(LifecourseError, match="was ended by the system"):
+        scale._alone(os._exit, 9)
+    with pytest.raises(UsageError, match="1,000 records"):
+        scale._alone(scale.run, 10)
 
 
 def test_the_race_with_splink_runs_on_one_population():
