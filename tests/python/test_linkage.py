@@ -405,7 +405,7 @@ def test_a_component_of_five_thousand_records_is_cut_and_not_merged(settings):
         record("hmis", f"R{number:05}", f"{'JON' if number % 4 > 1 else 'JOHN'} "
                f"{surname(number // 4)}", (start + timedelta(days=(number + 1) // 2)).isoformat(),
                address_key=f"{number // 2} OAK ST||19801")
-        for number in range(5_200)
+        for number in range(6_400)
     ]  # fmt: skip
     deliver(settings, rows)
     report = linkage.link(settings)
