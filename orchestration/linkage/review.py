@@ -132,12 +132,18 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
 # An edge with the first record and the person of either node; pairs that a steward has decided
 # about, or is about to with a second person, are not doubtful any more.
 _EDGES = """
-    with held as (
+    with near as (
+        select * from linkage.edge
+        where left_node in (select node_id from concerned)
+            or right_node in (select node_id from concerned)
+    ),
+    held as (
         select node.node_id, node.first_record, crosswalk.person_id
         from linkage.node
         join linkage.source_record on source_record.record_number = node.first_record
         join linkage.crosswalk using (source_system, source_person_key)
         where crosswalk.closed_run_id is null
+            and node.node_id in (select left_node from near union select right_node from near)
     ),
     decided as (
         select least(l.node_id, r.node_id) as left_node, greatest(l.node_id, r.node_id)
@@ -157,15 +163,13 @@ _EDGES = """
             greatest(l.first_record, r.first_record) as right_record,
             l.person_id as left_person, r.person_id as right_person,
             match_weight, evidence, decision, doubt
-        from linkage.edge
+        from near
         join held as l on l.node_id = left_node
         join held as r on r.node_id = right_node
-        where (left_node in (select node_id from concerned)
-                or right_node in (select node_id from concerned))
-            and l.first_record <> r.first_record
+        where l.first_record <> r.first_record
             and not exists (
-                select from decided where decided.left_node = edge.left_node
-                and decided.right_node = edge.right_node
+                select from decided where decided.left_node = near.left_node
+                and decided.right_node = near.right_node
             )
     )
 """
