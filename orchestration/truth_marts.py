@@ -280,11 +280,32 @@ def _adversity(connection, truth) -> dict[str, tuple[int, int, float]]:
 
 
 def _frame(connection, truth) -> dict[str, tuple[int, int, float]]:
+    """True: residents whom at least one source of residences and one of birth dates know.
+
+    Nobody else can be in a frame that asks for an age and a home; whom no agency knows is a matter
+    of coverage, which the mart's description speaks of, and not of its count.
+    """
     import pandas
 
     figures = {}
+    telling = pandas.DataFrame(
+        connection.execute(
+            "select attribute, source_system from policy.policy_survivorship"
+        ).fetchall(),
+        columns=["attribute", "source_system"],
+    )
+    known = [
+        set(truth["records"].merge(telling[telling["attribute"] == attribute])["person"])
+        for attribute in ("residence", "birth_date")
+    ]
     for frame, reference, age in connection.execute(
-        "select frame, reference_date, min_age_years from policy.policy_population_frame"
+        """
+        select f.frame, f.reference_date, p.min_age_years
+        from policy.policy_population_frame as p
+        inner join (
+            select distinct frame, reference_date from marts_research.population_frame
+        ) as f on p.frame = f.frame
+        """
     ).fetchall():
         day = pandas.Timestamp(reference)
         people = truth["persons"]
@@ -297,7 +318,7 @@ def _frame(connection, truth) -> dict[str, tuple[int, int, float]]:
         jailed = inside[
             (inside["kind"] == "jail") & (inside["start_date"] <= day) & (inside["last_day"] >= day)
         ]["person"]
-        true = set(old_enough) & set(resident) - set(jailed)
+        true = set(old_enough) & set(resident) & known[0] & known[1] - set(jailed)
         found = connection.execute(
             "select count(*) from marts_research.population_frame where frame = %s and is_in_frame",
             [frame],

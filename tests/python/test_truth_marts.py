@@ -70,8 +70,12 @@ def test_counts_are_those_of_the_truth(settings, truth):
             create table policy.policy_program_set as
                 select * from (values ('family_support', 'snap')) as t (program_set, program_id);
             create table policy.policy_disclosure as select 'default' as policy, 2 as rounding_base;
+            create table policy.policy_survivorship as
+                select * from (values ('residence', 'k12'), ('birth_date', 'k12'),
+                    ('residence', 'vital_child'), ('birth_date', 'vital_child'))
+                as t (attribute, source_system);
             create table policy.policy_population_frame as
-                select 'adults' as frame, date '2024-12-31' as reference_date, 12 as min_age_years;
+                select 'adults' as frame, null::date as reference_date, 12 as min_age_years;
             create table marts_research.child_program_years as
                 select 1 as person_id, 'snap' as program_id, 2024 as calendar_year
                 from generate_series(1, 9)
@@ -86,7 +90,7 @@ def test_counts_are_those_of_the_truth(settings, truth):
             create table marts_research.adversity_indicators as
                 select 1 as person_id, 'jail_of_mother' as indicator, true as is_exposed;
             create table marts_research.population_frame as
-                select 'adults' as frame, true as is_in_frame;
+                select 'adults' as frame, date '2024-12-31' as reference_date, true as is_in_frame;
             """
         )
     found = truth_marts.score(settings, truth, 0.02)

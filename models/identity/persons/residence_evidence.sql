@@ -78,6 +78,24 @@ adult_investigations as (
 
 ),
 
+utility_accounts as (
+
+    select * from {{ ref('stg_utility__accounts') }}
+
+),
+
+patients as (
+
+    select * from {{ ref('stg_clinic__patients') }}
+
+),
+
+encounters as (
+
+    select * from {{ ref('stg_clinic__encounters') }}
+
+),
+
 addresses as (
 
     select * from {{ ref('int_identity__addresses_standardised') }}
@@ -135,6 +153,34 @@ subsidized_reports as (
 housing_actions as (
 
     select * from {{ ref('ref_housing_action') }}
+
+),
+
+-- Who pays for one dwelling usually lives in it; who pays for several lets them.
+accounts_of_one_premise as (
+
+    select
+        source_customer_id,
+        delivery,
+        min(as_of_date) as as_of_date,
+        min(street_address) as street_address,
+        min(unit) as unit,
+        min(zip) as zip
+    from utility_accounts
+    where stop_date is null
+    group by source_customer_id, delivery
+    having count(*) = 1
+
+),
+
+-- Clinics keep one address, the one that was told at the last visit.
+last_visits as (
+
+    select
+        source_patient_id,
+        max(cast(started_at as date)) as visit_date
+    from encounters
+    group by source_patient_id
 
 ),
 
@@ -315,6 +361,26 @@ dated as (
         zip,
         report_date as evidence_date
     from adult_investigations
+    union all
+    select
+        'utility' as source_system,
+        source_customer_id as source_person_key,
+        street_address,
+        unit,
+        zip,
+        as_of_date as evidence_date
+    from accounts_of_one_premise
+    union all
+    select
+        'clinic' as source_system,
+        patients.source_patient_id as source_person_key,
+        patients.street_address,
+        cast(null as text) as unit,
+        patients.zip,
+        last_visits.visit_date as evidence_date
+    from patients
+    inner join last_visits
+        on patients.source_patient_id = last_visits.source_patient_id
 
 ),
 

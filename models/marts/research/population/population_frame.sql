@@ -1,8 +1,14 @@
 with
 
-frames as (
+frame_policies as (
 
     select * from {{ ref('policy_population_frame') }}
+
+),
+
+coverage as (
+
+    select * from {{ ref('source_coverage') }}
 
 ),
 
@@ -33,6 +39,27 @@ events as (
 context as (
 
     select * from {{ ref('place_context') }}
+
+),
+
+observation_end as (
+
+    select max(coverage_end) as last_covered_day
+    from coverage
+
+),
+
+frames as (
+
+    select
+        frame_policies.frame,
+        frame_policies.min_age_years,
+        frame_policies.rule_version,
+        coalesce(
+            frame_policies.reference_date, observation_end.last_covered_day
+        ) as reference_date
+    from frame_policies
+    cross join observation_end
 
 ),
 
