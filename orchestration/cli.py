@@ -39,6 +39,8 @@ class _Group(click.Group):
         except LifecourseError as error:
             click.echo(f"lifecourse: {error}", err=True)
             context.exit(error.exit_code)
+        except BrokenPipeError:
+            raise  # who reads the output has seen enough (`| head`): click ends without a word
         except OSError as error:
             from orchestration.errors import UnusableEnvironment
 

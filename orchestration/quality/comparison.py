@@ -137,14 +137,17 @@ def arguments(
     kwargs["latest_only"] = (
         contract.delivery_kind == "snapshot" and like.delivery_type not in CHANGES
     )
-    if not like.experienced:
+    turns = contract.calendar.columns
+    if rule.type in suites.BY_COLUMN and turns and not like.experienced:
+        # The contract says what turns; the rest stays as it is.
+        kwargs["columns"] = [c for c in kwargs["columns"] if c not in turns]
+        if not kwargs["columns"]:
+            return "the year turns in this month, and no earlier turn tells what that does"
+    elif not like.experienced or (
+        like.phase == TURN and rule.type == "expect_row_count_near_history"
+    ):
         kwargs["season_limit"] = kwargs["limit"]
         kwargs["limit"] = suites.in_a_turn(rule.type, kwargs["limit"])
-        if rule.type in suites.BY_COLUMN:
-            columns = kwargs["columns"]
-            kwargs["columns"] = [c for c in columns if c not in contract.calendar.columns]
-            if not kwargs["columns"]:
-                return "the year turns in this month, and no earlier turn tells what that does"
     return None
 
 

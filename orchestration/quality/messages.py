@@ -260,6 +260,8 @@ _SHAPES = {
     "lag": "lies at another distance from its period",
     "calendar": "lies in other months",
     "far": "lies in a decade far off more often",
+    "zero": "is 0 more often",
+    "form": "is written in another form",
 }
 
 

@@ -21,6 +21,9 @@ from orchestration.quality import chance
 from orchestration.quality.expectation_types import _Ours, _share
 from orchestration.quality.history import NOT_LISTED
 
+# Loads before whose histograms are read.
+TELLING = 6
+
 Verdict = tuple[bool, Any, dict[str, Any]]
 Key = tuple[str, str, str]  # metric, column, slice
 
@@ -99,7 +102,9 @@ class _NearHistory(_Ours):
     )
 
     def value_kwargs(self) -> dict[str, Any]:
-        near = dict.fromkeys([self.load_id, *self.compared_with, *self.season])
+        near = dict.fromkeys(
+            [self.load_id, *self.compared_with, *self.season, *self.earlier[:TELLING]]
+        )
         loads = dict.fromkeys([*near, *self.earlier])
         return {
             "table_name": self.table_name,

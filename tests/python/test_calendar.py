@@ -16,7 +16,7 @@ from orchestration.errors import UsageError
 from orchestration.landing import ensure_staging, load_contracts
 from orchestration.landing.calendars import ORDINARY, REST, TURN, Calendar, calendar, month_number
 from orchestration.landing.contracts import Contract
-from orchestration.quality import comparison
+from orchestration.quality import comparison, suites
 from orchestration.settings import Settings, load
 
 SCHOOL = Calendar(turns=frozenset({6, 9}), rests=frozenset({7, 8}), first_holds_more=True)
@@ -157,3 +157,28 @@ def test_after_a_turn_that_was_not_accepted_the_next_load_turns(
     october = comparison.compare(connection, contract, of["2025-10"])
     assert october.phase == TURN and october.compared_with[0] == of["2025-06"]
     assert october.steps == 2
+
+
+@pytest.mark.parametrize("experienced", [True, False])
+def test_in_a_first_turn_only_what_turns_is_left_out(
+    connection: psycopg.Connection, contract: Contract, experienced: bool
+) -> None:
+    contract = replace(
+        contract, calendar=replace(SCHOOL, columns=frozenset({"attendance_event_date"}))
+    )
+    of = _loads(connection, _months(2025 * 12, 21 if experienced else 9))
+    like = comparison.compare(connection, contract, of["2026-09" if experienced else "2025-09"])
+    by_type = {rule.type: rule for rule in suites.rules(contract)}
+    shapes = by_type["expect_shapes_near_history"]
+    kwargs = dict(shapes.kwargs)
+    assert comparison.arguments(shapes, kwargs, contract, like) is None
+    assert ("attendance_event_date" in kwargs["columns"]) is experienced
+    assert kwargs["limit"] == shapes.kwargs["limit"]
+    turnover = by_type["expect_turnover_near_history"]
+    kwargs = dict(turnover.kwargs)
+    assert comparison.arguments(turnover, kwargs, contract, like) is None
+    assert (kwargs["limit"] > turnover.kwargs["limit"]) is not experienced
+    rows = by_type["expect_row_count_near_history"]
+    kwargs = dict(rows.kwargs)
+    assert comparison.arguments(rows, kwargs, contract, like) is None
+    assert kwargs["limit"] == suites.MOST_ROWS_IN_A_TURN

@@ -194,6 +194,31 @@ def test_the_rows_of_the_period_before_are_found_though_most_repeat_anyway() -> 
     assert rule.judge(_figures(rows(1000.0), rows(999.0)))[0]
 
 
+def test_rows_where_no_load_before_had_any_are_seen_below_the_limit() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"], earlier=[LAST, BEFORE, YEAR_AGO])
+    swings = {
+        LAST: _shape("size", a=7000, b=3000),
+        BEFORE: _shape("size", a=4000, b=6000),
+        YEAR_AGO: _shape("size", a=5000, b=5000),
+    }
+    for figures in swings.values():
+        figures["moved", "amount", "size"] = 0.3
+    within = _shape("size", a=4200, b=5800)
+    assert rule.judge(swings | {NOW: within})[0]
+    assert not rule.judge(swings | {NOW: _shape("size", a=4900, b=3900, z=1200)})[0]
+    assert _rule(
+        "ExpectShapesNearHistory", columns=["amount"], earlier=[LAST, BEFORE, YEAR_AGO], turn=True
+    ).judge(swings | {NOW: _shape("size", a=4900, b=3900, z=1200)})[0]
+
+
+def test_amounts_that_become_zero_are_seen_like_those_that_become_empty() -> None:
+    rule = _rule("ExpectShapesNearHistory", columns=["amount"])
+    before = _shape("size", **{"0": 8000, "12": 2000})
+    assert rule.judge(_figures(_shape("size", **{"0": 8200, "12": 1800}), before))[0]
+    met, _, found = rule.judge(_figures(_shape("size", **{"0": 9000, "12": 1000}), before))
+    assert not met and found["columns"]["amount"]["kind"] == "zero"
+
+
 def test_a_season_has_its_own_limit_in_a_turn() -> None:
     before, now = {("rows", "", ""): 1000.0}, {("rows", "", ""): 300.0}
     turn = _rule("ExpectRowCountNearHistory", limit=0.6, season_limit=0.2, season=[YEAR_AGO])
