@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration import warehouse
 from orchestration.landing import registry
+from orchestration.landing.calendars import MONTHS_OF
 from orchestration.landing.contracts import Contract
 from orchestration.quality import suites
 from orchestration.settings import Settings
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 RHYTHMS = {
     "daily": "1 day",
     "weekly": "7 days",
-    "monthly": "1 month",
-    "quarterly": "3 months",
-    "twice a year": "6 months",
-    "yearly": "1 year",
+    **{frequency: f"{months} months" for frequency, months in MONTHS_OF.items()},
 }
 
 DDL = r"""

@@ -287,24 +287,19 @@ def _frame(connection, truth) -> dict[str, tuple[int, int, float]]:
     """
     import pandas
 
+    records = truth["records"]
+    known = set(records["person"])
+    for (sources,) in connection.execute(
+        "select array_agg(source_system) from policy.policy_survivorship "
+        "where attribute in ('residence', 'birth_date') group by attribute"
+    ).fetchall():
+        known &= set(records[records["source_system"].isin(sources)]["person"])
     figures = {}
-    telling = pandas.DataFrame(
-        connection.execute(
-            "select attribute, source_system from policy.policy_survivorship"
-        ).fetchall(),
-        columns=["attribute", "source_system"],
-    )
-    known = [
-        set(truth["records"].merge(telling[telling["attribute"] == attribute])["person"])
-        for attribute in ("residence", "birth_date")
-    ]
     for frame, reference, age in connection.execute(
         """
-        select f.frame, f.reference_date, p.min_age_years
-        from policy.policy_population_frame as p
-        inner join (
-            select distinct frame, reference_date from marts_research.population_frame
-        ) as f on p.frame = f.frame
+        select distinct frame, population.reference_date, min_age_years
+        from marts_research.population_frame as population
+        inner join policy.policy_population_frame using (frame)
         """
     ).fetchall():
         day = pandas.Timestamp(reference)
@@ -318,7 +313,7 @@ def _frame(connection, truth) -> dict[str, tuple[int, int, float]]:
         jailed = inside[
             (inside["kind"] == "jail") & (inside["start_date"] <= day) & (inside["last_day"] >= day)
         ]["person"]
-        true = set(old_enough) & set(resident) & known[0] & known[1] - set(jailed)
+        true = (set(old_enough) & set(resident) & known) - set(jailed)
         found = connection.execute(
             "select count(*) from marts_research.population_frame where frame = %s and is_in_frame",
             [frame],

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from orchestration.errors import UsageError
 
 TURN, REST, ORDINARY = "turn", "rest", "ordinary"
+# Months of one period, of the frequencies of a contract that come round in months.
+MONTHS_OF = {"monthly": 1, "quarterly": 3, "twice a year": 6, "yearly": 12}
 _KEYS = {"turns", "columns", "rests", "firstHoldsMore", "because"}
 _MONTH = re.compile(r"(\d{4})-?(0[1-9]|1[0-2])(?!\d)")
 _QUARTER = re.compile(r"(\d{4})-?Q([1-4])$")

@@ -84,9 +84,9 @@ def average_linkage(
 ) -> numpy.ndarray:
     """Cluster label of every node, numbered by its first node.
 
-    left, right: node numbers of the pairs inside one component each; weight: match weights;
-    vetoed: true where the pair must not end in one cluster, which then holds for the two
-    clusters as a whole; unscored: the weight of a pair that is not given.
+    left, right: node numbers of pairs; those across two components do not count. weight: match
+    weights; vetoed: true where the pair must not end in one cluster, which then holds for the
+    two clusters as a whole; unscored: the weight of a pair that is not given.
     """
     import numpy
     from scipy.cluster.hierarchy import linkage
@@ -94,6 +94,8 @@ def average_linkage(
     count = len(component)
     label = numpy.arange(count, dtype="int64")
     size = numpy.bincount(component, minlength=count)
+    within = component[left] == component[right]
+    left, right, weight, vetoed = left[within], right[within], weight[within], vetoed[within]
     weight = numpy.where(vetoed, _VETOED, numpy.clip(weight, -_WEIGHT_LIMIT, _WEIGHT_LIMIT))
 
     order = numpy.lexsort((right, left, component[left]))

@@ -141,11 +141,9 @@ def among(
     component, _ = clusters.capped_components(
         left, right, weight, len(encoded), edge=LEAST_WEIGHT, cap=150
     )
-    inside = component[left] == component[right]
     return clusters.average_linkage(
-        left[inside], right[inside], weight[inside], numpy.isneginf(weight[inside]), component,
-        cut=LEAST_WEIGHT, unscored=-20.0,
-    )  # fmt: skip
+        left, right, weight, numpy.isneginf(weight), component, cut=LEAST_WEIGHT, unscored=-20.0
+    )
 
 
 def prior(population: int) -> float:

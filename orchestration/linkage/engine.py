@@ -152,15 +152,8 @@ def run(
         duck.execute("insert into scored select * from scored_later")
         overrides.veto(duck)
         left, right, weight, vetoed = scored(duck)
-    inside = component[left] == component[right]
     label = clusters.average_linkage(
-        left[inside],
-        right[inside],
-        weight[inside],
-        vetoed[inside],
-        component,
-        cut=limits["cluster"],
-        unscored=with_model.prior,
+        left, right, weight, vetoed, component, cut=limits["cluster"], unscored=with_model.prior
     )
     # The same name is likelier to be another person's in a larger population.
     joined = numpy.empty((0, 2), dtype="int64")

@@ -276,23 +276,14 @@ def _by_cut(
     from orchestration.linkage import scoring
 
     found = engine.run(duck, learned, lambda text: None, explained=False)
-    left, right, weight, vetoed = engine.scored(duck)
+    pairs = engine.scored(duck)
     component = numpy.empty(int(found.node.max(initial=-1)) + 1, dtype="int64")
     component[found.node] = found.component
-    inside = component[left] == component[right]
     known = numpy.flatnonzero(person >= 0)
     source = numpy.zeros(len(known), dtype="int64")
     told = []
     for cut in _CUTS:
-        label = clusters.average_linkage(
-            left[inside],
-            right[inside],
-            weight[inside],
-            vetoed[inside],
-            component,
-            cut=cut,
-            unscored=learned.prior,
-        )
+        label = clusters.average_linkage(*pairs, component, cut=cut, unscored=learned.prior)
         figures = scoring.pair_figures(person[known], label[found.node[known]], source)
         told.append((cut, figures["f1"]))
     return told

@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestration.landing.calendars import ORDINARY, REST, TURN, month_number
+from orchestration.errors import LifecourseError
+from orchestration.landing.calendars import MONTHS_OF, ORDINARY, REST, TURN, month_number
 from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import suites
 
@@ -25,20 +26,21 @@ if TYPE_CHECKING:
 
 # Accepted loads looked through for those of the same month: three years of monthly files.
 _LOOKED_THROUGH = 36
-_MONTHS = {"monthly": 1, "quarterly": 3, "twice a year": 6, "yearly": 12}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Loads, latest first, each accepted and with figures.
+    """One load, and those it is compared with: latest first, each accepted and with figures.
 
-    delivery_type, phase: of this load; calendars.TURN also when the year turned since the load
-    before. compared_with: whose level is compared. earlier: that tell how figures move from load
-    to load; in a turn those of the same month, once there are any (experienced). season: the
-    same period a year before. accepted: how many there are to compare with at all. steps:
-    periods since the load before, 1 when that is the last.
+    period, delivery_type, phase: of the load; phase is calendars.TURN also when the year turned
+    since the load before. compared_with: whose level is compared. earlier: that tell how
+    figures move from load to load; in a turn those of the same month, once there are any
+    (experienced). season: the same period a year before. accepted: how many there are to
+    compare with at all. steps: periods since the load before, 1 when that is the last.
     """
 
+    load_id: int
+    period: str
     delivery_type: str
     phase: str
     compared_with: list[int]
@@ -50,9 +52,12 @@ class Comparison:
 
 
 def compare(connection: psycopg.Connection, contract: Contract, load_id: int) -> Comparison:
-    """What one registered load is to be compared with."""
+    """What one registered load is to be compared with.
+
+    Raises LifecourseError when the contract's file has no such load.
+    """
     defaults = suites.policy()
-    period, delivery_type = _about(connection, load_id)
+    period, delivery_type = _about(connection, contract, load_id)
     calendar = contract.calendar
     before = earlier_loads(connection, contract, load_id, _LOOKED_THROUGH)
     if calendar.first_holds_more and len(before) < _LOOKED_THROUGH:
@@ -74,6 +79,8 @@ def compare(connection: psycopg.Connection, contract: Contract, load_id: int) ->
     experienced = phase == ORDINARY or bool(like)
     told = like if experienced else before
     return Comparison(
+        load_id=load_id,
+        period=period,
         delivery_type=delivery_type,
         phase=phase,
         compared_with=[number for number, _ in near[: defaults.compare_with]],
@@ -101,18 +108,25 @@ def _same_month(one: int | None, other: int | None) -> bool:
 
 def _steps(contract: Contract, before: str, period: str) -> int:
     first, last = month_number(before), month_number(period)
-    every = _MONTHS.get(contract.frequency)
+    every = MONTHS_OF.get(contract.frequency)
     if first is None or last is None or every is None:
         return 1
     rests = sum(n % 12 + 1 in contract.calendar.rests for n in range(first + 1, last))
     return max(1, round((last - first - rests) / every))
 
 
-def _about(connection: psycopg.Connection, load_id: int) -> tuple[str, str]:
+def _about(connection: psycopg.Connection, contract: Contract, load_id: int) -> tuple[str, str]:
     row = connection.execute(
-        "select period, delivery_type from quality.load where load_id = %s", [load_id]
+        "select period, delivery_type from quality.load "
+        "where load_id = %s and agency = %s and file = %s",
+        [load_id, contract.agency, contract.file],
     ).fetchone()
-    return row if row else ("", "original")
+    if row is None:
+        raise LifecourseError(
+            f"There is no load {load_id} of {contract.agency}/{contract.file}; "
+            "see `lifecourse deliveries`."
+        )
+    return row
 
 
 def arguments(
@@ -161,7 +175,6 @@ def earlier_loads(
     with like: a whole with wholes, an incremental delivery with incremental ones; a correction
     holds what was wrong and has nothing to be compared with.
     """
-    order = "other.period desc, other.load_id desc"
     earlier = (
         "other.is_current and other.period < this.period"
         if contract.delivery_kind == "increment"
@@ -179,7 +192,7 @@ def earlier_loads(
           and (this.delivery_type = 'incremental') = (other.delivery_type = 'incremental')
           and exists (
               select from quality.metric_history as kept where kept.load_id = other.load_id)
-        order by {order} limit %s
+        order by other.period desc, other.load_id desc limit %s
         """,  # type: ignore[arg-type]
         [load_id, limit],
     ).fetchall()

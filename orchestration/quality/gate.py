@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestration import warehouse
@@ -39,6 +39,8 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     import psycopg
 
+    from orchestration.quality.comparison import Comparison
+
 __all__ = ["CheckResult", "GateReport", "RuleSpec", "run_gate", "specs"]
 
 
@@ -48,14 +50,6 @@ def specs(contract: Contract) -> list[RuleSpec]:
     Raises UsageError naming the file and the rule that is wrong.
     """
     return list(suites.rules(contract))
-
-
-@dataclass(frozen=True)
-class _Load:
-    load_id: int
-    period: str
-    delivery_type: str
-    like: comparison.Comparison
 
 
 def run_gate(settings: Settings, contract: Contract, load_id: int) -> GateReport:
@@ -81,7 +75,7 @@ def _run(
         by_table[rule.table].append(rule)
     verdicts: list[CheckResult] = []
     documents: dict[str, dict[str, Any]] = {}
-    load = _load(connection, contract, load_id)
+    load = comparison.compare(connection, contract, load_id)
     suspended = decisions.suspended(connection, contract.agency, contract.file)
     quarantine.put_back(connection, contract, load_id)
     for table in contract.tables:
@@ -125,7 +119,7 @@ def _with_causes(
     connection: psycopg.Connection,
     contract: Contract,
     table: Table,
-    load: _Load,
+    load: Comparison,
     verdict: CheckResult,
 ) -> CheckResult:
     if verdict.expectation_type != "expect_formats_to_hold" or verdict.status != "failed":
@@ -139,7 +133,7 @@ def _set_aside(
     connection: psycopg.Connection,
     contract: Contract,
     table: Table,
-    load: _Load,
+    load: Comparison,
     rules: list[RuleSpec],
     found: list[CheckResult],
     suspended: Mapping[str, str],
@@ -158,25 +152,13 @@ def _set_aside(
     return quarantine.set_aside(connection, contract, table, load.load_id, broken)
 
 
-def _load(connection: psycopg.Connection, contract: Contract, load_id: int) -> _Load:
-    row = connection.execute(
-        "select period, delivery_type from quality.load "
-        "where load_id = %s and agency = %s and file = %s",
-        [load_id, contract.agency, contract.file],
-    ).fetchone()
-    if row is None:
-        raise LifecourseError(
-            f"There is no load {load_id} of {contract.agency}/{contract.file}; "
-            "see `lifecourse deliveries`."
-        )
-    return _Load(load_id, *row, comparison.compare(connection, contract, load_id))
-
-
-def _candidate(contract: Contract, table: Table, load: _Load) -> str:
+def _candidate(contract: Contract, table: Table, load: Comparison) -> str:
     return f"candidate_{contract.agency}.{typed.quote(f'{table.name}_l{load.load_id}')}"
 
 
-def _remember(connection: psycopg.Connection, contract: Contract, table: Table, load: _Load) -> int:
+def _remember(
+    connection: psycopg.Connection, contract: Contract, table: Table, load: Comparison
+) -> int:
     """Store the figures of a candidate table; returns its rows."""
     import psycopg
 
@@ -186,7 +168,7 @@ def _remember(connection: psycopg.Connection, contract: Contract, table: Table, 
         found += history.carried_over(connection, contract, table, relation, load.delivery_type)
         count = int(found[0][3])
         shaped = shapes.figures(connection, contract, table, relation, count, load.period)
-        latest = load.like.compared_with
+        latest = load.compared_with
         found += shaped + shapes.moved(connection, table, shaped, latest)
         if latest and load.delivery_type not in CHANGES:
             before = landed.relation_of(connection, contract, table.name, latest[0])
@@ -209,7 +191,7 @@ def _judge(
     connection: psycopg.Connection,
     contract: Contract,
     table: Table,
-    load: _Load,
+    load: Comparison,
     rows: int,
     rules: list[RuleSpec],
 ) -> tuple[list[CheckResult], dict[str, Any] | None]:
@@ -222,7 +204,7 @@ def _judge(
         kwargs = dict(rule.kwargs)
         reason = None
         if rule.needs_history:
-            reason = comparison.arguments(rule, kwargs, contract, load.like)
+            reason = comparison.arguments(rule, kwargs, contract, load)
         if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
@@ -246,14 +228,16 @@ def _judge(
 
 
 def _with_table(
-    rule: RuleSpec, kwargs: Mapping[str, Any], table: Table, load: _Load
+    rule: RuleSpec, kwargs: Mapping[str, Any], table: Table, load: Comparison
 ) -> Mapping[str, Any]:
     if not rule.needs_history:
         return kwargs
     return {**kwargs, "table_name": table.name, "load_id": load.load_id}
 
 
-def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _Load) -> str | None:
+def _empty(
+    rule: RuleSpec, connection: psycopg.Connection, table: Table, load: Comparison
+) -> str | None:
     """Why a rule does not apply to a table without rows; None where it does.
 
     The number of rows is judged all the same when there were rows before: a file that arrives
@@ -263,7 +247,7 @@ def _empty(rule: RuleSpec, connection: psycopg.Connection, table: Table, load: _
         had_rows = connection.execute(
             "select 1 from quality.metric_history where load_id = any(%s) and table_name = %s "
             "and metric = 'rows' and value > 0",
-            [load.like.compared_with, table.name],
+            [load.compared_with, table.name],
         ).fetchone()
         if had_rows:
             return None

@@ -261,7 +261,6 @@ _SHAPES = {
     "calendar": "lies in other months",
     "far": "lies in a decade far off more often",
     "zero": "is 0 more often",
-    "form": "is written in another form",
 }
 
 

@@ -129,14 +129,19 @@ def test_a_rescored_run_repeats_itself(small):
     assert (engine.link_records(table, again).cluster == first).all()
 
 
+def compared(duck, plain) -> tuple[dict, numpy.ndarray]:
+    """The features of every pair that is compared, and whether its match weight is above 0."""
+    engine.run(duck, plain, lambda text: None, features=True)
+    pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
+    return rescoring.features(pairs), pairs["match_weight"] > 0
+
+
 def test_a_veto_without_labels_stays_a_veto(small):
     """Labels of which none shows a twin must not teach that twins are one person."""
     duck, plain, _, _ = small
-    engine.run(duck, plain, lambda text: None, features=True)
-    pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
-    features = rescoring.features(pairs)
+    features, likely = compared(duck, plain)
     no_twin = features[rescoring.flag("twins")] == 1
-    fitted = rescoring.fit(features, pairs["match_weight"] > 0, no_twin)
+    fitted = rescoring.fit(features, likely, no_twin)
     assert "twins" not in fitted["learned"]
     assert not any(rescoring.flag("twins") in term for term in fitted["terms"])
 
@@ -144,11 +149,9 @@ def test_a_veto_without_labels_stays_a_veto(small):
 def test_a_veto_that_labels_bear_out_stays_a_veto(small):
     """Overruled as a term where any label may, kept where no labelled pair contradicts it."""
     duck, plain, _, _ = small
-    engine.run(duck, plain, lambda text: None, features=True)
-    pairs = duck.execute("select * exclude (veto, doubt) from scored order by l, r").fetchnumpy()
-    features = rescoring.features(pairs)
+    features, likely = compared(duck, plain)
     unlike = features[rescoring.flag("first_name_unlike")] == 2
-    is_match = (pairs["match_weight"] > 0) & ~unlike
+    is_match = likely & ~unlike
     chosen = numpy.ones(len(is_match), dtype=bool)
     overruled = rescoring.fit(features, is_match, chosen)
     kept = rescoring.fit(features, is_match, chosen, contradicted=0.05)
