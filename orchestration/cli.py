@@ -947,6 +947,7 @@ def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
 @bench.command("gates")
 @click.option("--persons", default=4_000, show_default=True)
 @click.option("--months", default=24, show_default=True)
+@click.option("--seed", default=2026, show_default=True, help="Of the county and of the faults.")
 @click.option("--copies", default=1, show_default=True, help="Times each fault is tried.")
 @click.option("--clean", is_flag=True, help="Good deliveries only: count false holds.")
 @click.option("--quick", is_flag=True, help="5 months and 40 of the faults.")
@@ -955,6 +956,7 @@ def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
 def bench_gates(
     persons: int,
     months: int,
+    seed: int,
     copies: int,
     clean: bool,
     quick: bool,
@@ -965,7 +967,7 @@ def bench_gates(
 
     \b
     Example:
-      lifecourse bench gates --persons 4000 --months 24
+      lifecourse bench gates --persons 4000 --months 24 --seed 1009
     """
     from orchestration.bench import gates as library
     from orchestration.bench.gates_table import table
@@ -976,6 +978,7 @@ def bench_gates(
             _settings(),
             persons=persons,
             months=5 if quick else months,
+            seed=seed,
             copies=copies,
             most=40 if quick else None,
             faults=not clean,

@@ -89,7 +89,8 @@ def run(
 ) -> dict[str, Any]:
     """Replay a county and put faults into it.
 
-    copies: how often each kind and strength is tried, each time in another delivery. faults:
+    seed: of the county, where it is made, and of which fault goes where. copies: how often each
+    kind and strength is tried, each time in another delivery. faults:
     False to count false holds alone. most: try so many of them only. county: one that is there
     already. agencies: only these.
 
