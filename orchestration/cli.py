@@ -699,15 +699,17 @@ def truth_score(folder: Path, as_json: bool) -> None:
     Example:
       lifecourse truth score .lifecourse/demo
     """
-    from orchestration import truth_marts, truth_programs
+    from orchestration import truth_mart_places, truth_marts, truth_programs
     from orchestration import truth_score as library
 
     facts = library.score(_settings(), folder)
     programs = truth_programs.score(_settings(), folder)
-    linkage_error = 1 - (programs["overall"]["f1"] or 0)
-    marts = truth_marts.score(_settings(), folder, linkage_error)
+    marts = truth_marts.score(_settings(), folder)
+    residents = truth_mart_places.residents(_settings(), folder)
     if as_json:
-        _print_json({**facts, "participation": programs, "marts": marts})
+        _print_json(
+            {**facts, "participation": programs, "marts": marts, "population_frame": residents}
+        )
         return
     for table, figures in facts.items():
         for name, value in figures.items():
@@ -722,15 +724,18 @@ def truth_score(folder: Path, as_json: bool) -> None:
         )
     if programs["not_scored"]:
         click.echo(f"in the truth and in no spell: {', '.join(programs['not_scored'])}")
-    click.echo(
-        f"\nmarts, at a linkage error of {linkage_error:.2%}   true   found    error  within"
-    )
+    for frame, row in residents.items():
+        click.echo(
+            f"\n{frame}: {row['residents']:,} residents, {row['covered'] or 0:.2%} of them in it; "
+            f"{row['in_frame']:,} persons in it, {row['residing'] or 0:.2%} of them residents"
+        )
+    click.echo(f"\n{'marts':56}    true   found    error  stated  within")
     for mart, counts in marts.items():
         for name, row in counts.items():
             error = "-" if row["error"] is None else f"{row['error']:+.2%}"
             click.echo(
                 f"{mart + ': ' + name:56} {row['true']:7,} {row['found']:7,} {error:>8} "
-                f"{'yes' if row['is_within'] else 'no'}"
+                f"{row['stated_error']:7.2%}  {'yes' if row['is_within'] else 'no'}"
             )
 
 

@@ -1,12 +1,14 @@
 """How true the counts of the marts are, against the truth files of a fictional county.
 
-Reads the release and the truth and writes nothing. Add here: the count of one mart, made a second
-time from the truth files. Keep out: participation by program (truth_programs.py), households and
-residence (truth_score.py), anything a build could use.
+Reads the release and the truth and writes nothing. Each mart is asked for what its sources could
+know, and judged by the error that linkage itself expects of the sources the count depends on.
+Add here: how a count is judged. Keep out: the counts (truth_mart_counts.py, truth_mart_children.py,
+truth_mart_places.py), participation by program (truth_programs.py), anything a build could use.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,303 +22,178 @@ if TYPE_CHECKING:
 
     from orchestration.settings import Settings
 
+_FILES = ("persons", "spells", "recorded", "kin", "residence", "institutions", "records")
+_OPEN = "2200-01-01"
 
-def score(settings: Settings, truth_dir: Path, linkage_error: float) -> dict:
-    """{mart: {count: {"true", "found", "error", "is_within"}}}.
 
-    truth_dir: the folder of the truth files, or the county's, which holds it as `truth`.
-    linkage_error: the stated one, from 0 to 1: one less the F1 of person-months over all programs.
-    A count lies within it when it differs from the true one by no more than that share of it, or
-    by two standard errors of a count of that size of errors, or by one; a published count may
-    besides differ by half its rounding base. Persons whom the truth does not know at all (those of
-    a public test file among the deliveries) and programs that it does not tell of are left out.
+@dataclass
+class Count:
+    """One count of a mart: the true one, the mart's, and what may part them.
+
+    links: the groups of source systems whose records have to be linked for it; a count of parents
+    and children has several. slack: what rounding of the published count may add.
+    """
+
+    true: int
+    found: int
+    links: tuple[tuple[str, ...], ...]
+    slack: float = 0.0
+
+
+@dataclass
+class Truth:
+    """The truth files as frames, days as timestamps, and what they say of the release.
+
+    tables: by file; `spells` are those the newest deliveries tell of, `all_spells` every one.
+    person: the true person of every person_id.
+    """
+
+    tables: dict[str, pandas.DataFrame]
+    person: pandas.Series
+    agencies: dict[str, tuple[str, ...]]
+
+    def __getitem__(self, name: str) -> pandas.DataFrame:
+        return self.tables[name]
+
+    def recorded_in(self, sources: list[str] | tuple[str, ...]) -> set[str]:
+        """Persons of whom any of the sources has a record."""
+        records = self["records"]
+        return set(records[records["source_system"].isin(sources)]["person"])
+
+
+def score(settings: Settings, truth_dir: Path) -> dict:
+    """{mart: {count: {"true", "found", "error", "stated_error", "is_within"}}}.
+
+    truth_dir: the folder of the truth files, or the county's, which holds it as `truth`. Of jail,
+    foster care, homeless services, subsidised tenancy and Medicaid the stays count that the newest
+    delivery tells of (recorded.csv), of the others all. Persons whom the truth does not know at all
+    (those of a public test file among the deliveries) and programs that it does not tell of are
+    left out.
+
+    stated_error: a share, from 0 to 1, from linkage's own expectation (linkage/expected_errors.py)
+    and not from the truth: for each group of sources that has to be linked, the upper end of the
+    interval of its records that are expected wrong or missed; several groups compound. A count is
+    within it when it differs from the true one by no more than that share of it and two standard
+    errors of a count of so many errors, or by one; rounding of a published count comes on top.
     error is found / true - 1, None where nothing is true.
 
     Raises UsageError when a truth file is missing, LifecourseError before the first release.
     """
-    import pandas
+    from orchestration import truth_mart_children, truth_mart_counts, truth_mart_places
+    from orchestration.linkage import expected_errors
 
-    folder = Path(truth_dir)
-    folder = folder / "truth" if (folder / "truth").is_dir() else folder
-    truth = {}
-    for name in ("persons", "spells", "kin", "residence", "institutions", "records"):
-        if not (folder / f"{name}.csv").is_file():
-            raise UsageError(
-                f"There is no {name}.csv in {truth_dir}; name the folder that holds the truth."
-            )
-        truth[name] = pandas.read_csv(folder / f"{name}.csv", dtype=str)
-    for frame in truth.values():
-        for column in ("start_date", "last_day", "birth_date", "death_date"):
-            if column in frame:
-                frame[column] = pandas.to_datetime(frame[column])
-    for name in ("spells", "kin", "residence", "institutions"):
-        truth[name]["last_day"] = truth[name]["last_day"].fillna(pandas.Timestamp("2200-01-01"))
+    tables = read(Path(truth_dir))
     with warehouse.connect(settings) as connection:
         if not connection.execute(
             "select to_regclass('marts_operations.continuity_of_care')"
         ).fetchone()[0]:
             raise LifecourseError("Nothing is released yet; run the pipeline (lifecourse run).")
+        truth = Truth(tables, true_person(connection, tables["records"]), _agencies(connection))
+        expected = expected_errors.by_source(connection)
         counts = {
-            "child_program_years": _children(connection, truth),
-            "unduplicated_counts": _unduplicated(connection, truth),
-            "continuity_of_care": _continuity(connection, truth),
-            "adversity_indicators": _adversity(connection, truth),
-            "population_frame": _frame(connection, truth),
+            **truth_mart_counts.counts(connection, truth),
+            **truth_mart_children.counts(connection, truth),
+            **truth_mart_places.counts(connection, truth),
         }
     return {
-        mart: {
-            name: _judged(true, found, slack, linkage_error)
-            for name, (true, found, slack) in sorted(figures.items())
-        }
+        mart: {name: _judged(one, expected) for name, one in sorted(figures.items())}
         for mart, figures in counts.items()
     }
 
 
-def _judged(true: int, found: int, slack: float, linkage_error: float) -> dict:
-    allowed = true * linkage_error
-    # so few errors scatter: two standard deviations of a Poisson count of them
-    allowed = max(allowed + 2 * allowed**0.5, 1) + slack
-    return {
-        "true": true,
-        "found": found,
-        "error": round(found / true - 1, 4) if true else None,
-        "is_within": abs(found - true) <= allowed,
-    }
-
-
-def _rows(connection: psycopg.Connection, query: str) -> pandas.DataFrame:
+def rows(connection: psycopg.Connection, query: str, *values: object) -> pandas.DataFrame:
+    """What the query returns, days as timestamps."""
     import pandas
 
-    cursor = connection.execute(query)
-    return pandas.DataFrame(cursor.fetchall(), columns=[c.name for c in cursor.description])
+    cursor = connection.execute(query, values or None)
+    frame = pandas.DataFrame(cursor.fetchall(), columns=[c.name for c in cursor.description])
+    days = [c.name for c in cursor.description if c.type_code == 1082]
+    frame[days] = frame[days].apply(pandas.to_datetime)
+    return frame
 
 
-_YEARS_COVERED = """
-    select coverage.program_id, months.calendar_year,
-        min(greatest(coverage.coverage_start, make_date(months.calendar_year, 1, 1))) as first_day,
-        max(least(coverage.coverage_end, make_date(months.calendar_year, 12, 31))) as last_day
-    from core.program_coverage as coverage
-    join reference.ref_month as months
-        on coverage.coverage_start <= months.month_start
-        and coverage.coverage_end + 1 >= months.next_month_start
-    group by coverage.program_id, months.calendar_year
-"""
-
-
-def _true_child_years(
-    connection: psycopg.Connection, truth: dict[str, pandas.DataFrame]
-) -> pandas.DataFrame:
-    """person, program, calendar_year of every child up to five in a covered year."""
+def read(truth_dir: Path) -> dict[str, pandas.DataFrame]:
+    """The truth files by name, days as timestamps, an open last day far ahead; `spells` as told
+    (Truth). Raises UsageError when one is missing."""
     import pandas
 
-    people = truth["persons"].set_index("person")["birth_date"]
-    parts = []
-    for row in _rows(connection, _YEARS_COVERED).itertuples():
-        year = int(row.calendar_year)
-        spells = truth["spells"]
-        here = spells[
-            (spells["program"] == row.program_id)
-            & (spells["start_date"] <= pandas.Timestamp(row.last_day))
-            & (spells["last_day"] >= pandas.Timestamp(row.first_day))
-        ]
-        born = here["person"].map(people)
-        here = here[(born.dt.year <= year) & (born.dt.year >= year - 5)]
-        parts.append(here[["person", "program"]].assign(calendar_year=year))
-    return pandas.concat(parts, ignore_index=True).drop_duplicates()
-
-
-def _children(connection, truth) -> dict[str, tuple[int, int, float]]:
-    true = _true_child_years(connection, truth).groupby("program").size()
-    rows = _rows(connection, "select person_id, program_id from marts_research.child_program_years")
-    known = true_person(connection, truth["records"])
-    rows = rows[rows["person_id"].isin(known.index)]
-    found = rows.groupby("program_id").size()
-    return {
-        program: (int(true.get(program, 0)), int(found.get(program, 0)), 0.0)
-        for program in sorted(
-            set(truth["spells"]["program"]) & (set(true.index) | set(found.index))
-        )
-    }
-
-
-def _unduplicated(connection, truth) -> dict[str, tuple[int, int, float]]:
-    sets = _rows(connection, "select program_set, program_id from policy.policy_program_set")
-    true = (
-        _true_child_years(connection, truth)
-        .merge(sets, left_on="program", right_on="program_id")
-        .drop_duplicates(["program_set", "calendar_year", "person"])
-        .groupby(["program_set", "calendar_year"])
-        .size()
-    )
-    base = connection.execute(
-        "select rounding_base from policy.policy_disclosure where policy = 'default'"
-    ).fetchone()[0]
-    found = connection.execute(
-        "select program_set, calendar_year, persons from marts_indicators.unduplicated_counts"
-        " where place_id = 'all' and age_band = 'birth_to_5' and persons is not null"
-    ).fetchall()
-    # a published count cannot be taken apart: a year with strangers in it is not judged
-    rows = _rows(
-        connection, "select person_id, calendar_year from marts_research.child_program_years"
-    )
-    known = true_person(connection, truth["records"])
-    strange = set(rows[~rows["person_id"].isin(known.index)]["calendar_year"])
-    return {
-        f"{name} {year}": (int(true.get((name, year), 0)), persons, base / 2)
-        for name, year, persons in found
-        if year not in strange
-    }
-
-
-def _continuity(connection, truth) -> dict[str, tuple[int, int, float]]:
-    import pandas
-
-    found = _rows(
-        connection,
-        "select program_id, count(*) as bookings,"
-        " count(*) filter (where was_active_at_booking) as active,"
-        " count(*) filter (where was_active_at_booking is not null) as asked"
-        " from marts_operations.continuity_of_care as care"
-        " where exists (select from core.program_coverage as seen"
-        " where seen.program_id = care.program_id"
-        " and care.booked_date between seen.coverage_start and seen.coverage_end)"
-        " group by program_id",
-    ).set_index("program_id")
-    coverage = _rows(connection, "select * from core.program_coverage")
-    spells = truth["spells"]
-    jail = coverage[coverage["program_id"] == "jail"].iloc[0]
-    jail_start, jail_end = map(pandas.Timestamp, (jail["coverage_start"], jail["coverage_end"]))
-    booked = spells[
-        (spells["program"] == "jail")
-        & (spells["start_date"] > jail_start)
-        & (spells["start_date"] <= jail_end)
-    ]
-    figures = {}
-    for program in found.index:
-        seen = coverage[coverage["program_id"] == program]
-        days = booked["start_date"]
-        looked = pandas.Series(False, index=booked.index)
-        for stretch in seen.itertuples():
-            looked |= (days >= pandas.Timestamp(stretch.coverage_start)) & (
-                days <= pandas.Timestamp(stretch.coverage_end)
+    folder = truth_dir / "truth" if (truth_dir / "truth").is_dir() else truth_dir
+    tables = {}
+    for name in _FILES:
+        if not (folder / f"{name}.csv").is_file():
+            raise UsageError(
+                f"There is no {name}.csv in {truth_dir}; name the folder that holds the truth, or "
+                "make the county again (lifecourse county generate) if it is of an older version."
             )
-        both = booked[looked].merge(
-            spells[spells["program"] == program], on="person", suffixes=("", "_service")
-        )
-        active = both[
-            (both["start_date_service"] <= both["start_date"])
-            & (both["last_day_service"] >= both["start_date"])
-        ].drop_duplicates(["person", "start_date"])
-        figures[f"{program}: bookings asked"] = (
-            int(looked.sum()), int(found.loc[program, "asked"]), 0.0
-        )  # fmt: skip
-        figures[f"{program}: active at booking"] = (
-            len(active), int(found.loc[program, "active"]), 0.0
-        )  # fmt: skip
-    return figures
+        frame = tables[name] = pandas.read_csv(folder / f"{name}.csv", dtype=str)
+        for column in ("start_date", "last_day", "birth_date", "death_date"):
+            if column in frame:
+                frame[column] = pandas.to_datetime(frame[column])
+        if "last_day" in frame:
+            frame["last_day"] = frame["last_day"].fillna(pandas.Timestamp(_OPEN))
+    tables["all_spells"] = tables["spells"]
+    tables["spells"] = _told(tables["spells"], tables["recorded"])
+    return tables
 
 
-def _adversity(connection, truth) -> dict[str, tuple[int, int, float]]:
-    """Children with a parent in jail or in an institution of their own, while they were children.
+def _told(spells: pandas.DataFrame, recorded: pandas.DataFrame) -> pandas.DataFrame:
+    """The parts of true spells that are on record; programs that no delivery tells of stay whole.
 
-    Parents count through birth certificates that were delivered, so children without one are left
-    out on both sides.
+    Parts that follow on one another are one.
     """
     import pandas
 
-    found = _rows(
-        connection,
-        "select indicator, count(*) as n from marts_research.adversity_indicators"
-        " join core.birth_detail using (person_id) where is_exposed group by indicator",
-    ).set_index("indicator")["n"]
-    first_birth, data_end = connection.execute(
-        "select min(birth_month), (select max(coverage_end) from core.source_coverage)"
-        " from core.birth_detail"
-    ).fetchone()
-    people = truth["persons"]
-    records = truth["records"]
-    certified = records[records["source_system"] == "vital_child"]["person"]
-    children = people[
-        people["person"].isin(set(certified))
-        & (people["birth_date"] >= pandas.Timestamp(first_birth))
-        & (people["birth_date"] <= pandas.Timestamp(data_end))
-        & people["death_date"].isna()
-    ]
-    children = children[
-        children["birth_date"] > pandas.Timestamp(data_end) - pandas.DateOffset(years=18)
-    ]
-    window = _rows(
-        connection,
-        "select program_id, min(coverage_start) as first, max(coverage_end) as last"
-        " from core.program_coverage group by program_id",
-    ).set_index("program_id")
-    figures = {}
-    for indicator, via, program in (
-        ("jail_of_mother", "mother", "jail"),
-        ("jail_of_father", "father", "jail"),
-        ("homelessness", None, "shelter"),
-        ("foster_care", None, "foster_care"),
-        ("early_education", None, "head_start"),
-    ):
-        if program not in window.index:
-            continue
-        links = children[["person", "birth_date"]].assign(exposing=children["person"])
-        if via:
-            kin = truth["kin"][truth["kin"]["relationship"] == via]
-            links = children[["person", "birth_date"]].merge(kin, on="person")
-            links = links.rename(columns={"related_person": "exposing"})
-        spells = truth["spells"][truth["spells"]["program"] == program]
-        both = links[["person", "birth_date", "exposing"]].merge(
-            spells.rename(columns={"person": "exposing"}), on="exposing"
+    told = set(recorded["program"])
+    both = spells[spells["program"].isin(told)].merge(
+        recorded, on=["person", "program"], suffixes=("", "_told")
+    )
+    both["start_date"] = both[["start_date", "start_date_told"]].max(axis=1)
+    both["last_day"] = both[["last_day", "last_day_told"]].min(axis=1)
+    both = both[both["start_date"] <= both["last_day"]][list(spells.columns)]
+    both = both.sort_values(["program", "person", "start_date", "last_day"])
+    group = both.groupby(["program", "person"])
+    reach = group["last_day"].cummax().groupby([both["program"], both["person"]]).shift()
+    new = reach.isna() | (both["start_date"] > reach + pandas.Timedelta(days=1))
+    joined = both.groupby(["program", "person", new.cumsum()], as_index=False).agg(
+        start_date=("start_date", "min"), last_day=("last_day", "max")
+    )
+    rest = spells[~spells["program"].isin(told)]
+    return pandas.concat([joined[list(spells.columns)], rest], ignore_index=True)
+
+
+def _agencies(connection: psycopg.Connection) -> dict[str, tuple[str, ...]]:
+    """The source systems of the agencies that report a program."""
+    return {
+        program: tuple(systems)
+        for program, systems in connection.execute(
+            """
+            select coverage.program_id, array_agg(distinct systems.source_system)
+            from core.source_coverage as coverage
+            join reference.ref_source_system as systems
+                on coverage.source_system in (systems.agency, systems.source_system)
+            where coverage.program_id is not null
+            group by coverage.program_id
+            """
         )
-        first, last = map(pandas.Timestamp, window.loc[program, ["first", "last"]])
-        hit = both[
-            (both["last_day"] >= both["birth_date"])
-            & (both["last_day"] >= first)
-            & (both["start_date"] <= last)
-        ]
-        figures[indicator] = (hit["person"].nunique(), int(found.get(indicator, 0)), 0.0)
-    return figures
+    }
 
 
-def _frame(connection, truth) -> dict[str, tuple[int, int, float]]:
-    """True: residents whom at least one source of residences and one of birth dates know.
-
-    Nobody else can be in a frame that asks for an age and a home; whom no agency knows is a matter
-    of coverage, which the mart's description speaks of, and not of its count.
-    """
-    import pandas
-
-    records = truth["records"]
-    known = set(records["person"])
-    for (sources,) in connection.execute(
-        "select array_agg(source_system) from policy.policy_survivorship "
-        "where attribute in ('residence', 'birth_date') group by attribute"
-    ).fetchall():
-        known &= set(records[records["source_system"].isin(sources)]["person"])
-    figures = {}
-    for frame, reference, age in connection.execute(
-        """
-        select distinct frame, population.reference_date, min_age_years
-        from marts_research.population_frame as population
-        inner join policy.policy_population_frame using (frame)
-        """
-    ).fetchall():
-        day = pandas.Timestamp(reference)
-        people = truth["persons"]
-        old_enough = people[
-            (people["birth_date"] <= day - pandas.DateOffset(years=age))
-            & ~(people["death_date"] <= day)
-        ]["person"]
-        homes, inside = truth["residence"], truth["institutions"]
-        resident = homes[(homes["start_date"] <= day) & (homes["last_day"] >= day)]["person"]
-        jailed = inside[
-            (inside["kind"] == "jail") & (inside["start_date"] <= day) & (inside["last_day"] >= day)
-        ]["person"]
-        true = (set(old_enough) & set(resident) & known) - set(jailed)
-        found = connection.execute(
-            "select count(*) from marts_research.population_frame where frame = %s and is_in_frame",
-            [frame],
-        ).fetchone()[0]
-        figures[frame] = (len(true), found, 0.0)
-    return figures
+def _judged(count: Count, expected: dict[str, dict]) -> dict:
+    right = 1.0
+    for group in count.links:
+        known = [expected[source] for source in set(group) if source in expected]
+        records = sum(one["of"] for one in known)
+        if records:
+            upper = sum(one["of"] * one["error"]["interval"][1] for one in known) / records
+            right *= 1 - min(upper, 100) / 100
+    stated = 1 - right
+    allowed = count.true * stated
+    # so few errors scatter: two standard deviations of a Poisson count of them
+    allowed = max(allowed + 2 * allowed**0.5, 1) + count.slack
+    return {
+        "true": count.true,
+        "found": count.found,
+        "error": round(count.found / count.true - 1, 4) if count.true else None,
+        "stated_error": round(stated, 4),
+        "is_within": abs(count.found - count.true) <= allowed,
+    }

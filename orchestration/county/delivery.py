@@ -41,15 +41,17 @@ class Desk:
     """Collects what agencies hand over under `out`/observed and the keys of the truth file.
 
     put(), put_fixed() and put_bytes() write one file; record() notes which person stands
-    behind a delivered key; close() writes one manifest.json per delivery. rows: data rows by
-    agency; files: the lines of the manifests by (agency, delivery); keys: by source system,
-    the keys delivered and the persons behind them, each key and person once.
+    behind a delivered key; tell() which stays the newest delivery speaks of; close() writes one
+    manifest.json per delivery. rows: data rows by agency; files: the lines of the manifests by
+    (agency, delivery); keys: by source system, the keys delivered and the persons behind them,
+    each key and person once; told: by program, persons, first and last days.
     """
 
     out: Path
     rows: dict[str, int] = field(default_factory=dict)
     files: dict[tuple[str, str], list[dict]] = field(default_factory=dict)
     keys: dict[str, tuple[object, np.ndarray]] = field(default_factory=dict)
+    told: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def put(
         self, agency: str, delivery: str, name: str, columns: Columns, *,
@@ -111,6 +113,16 @@ class Desk:
             found = pa.concat_arrays([known, found.filter(pa.array(new))])
             persons = np.concatenate([whose, persons[new]])
         self.keys[system] = (found, persons)
+
+    def tell(
+        self, program: str, persons: np.ndarray, start: np.ndarray, last_day: np.ndarray
+    ) -> None:
+        """Note the stays in `program` that the newest delivery tells of, by true person.
+
+        To be called once for each program, for the last delivery: what was taken off the record
+        by then, is not entered yet or in no report is no part of it. last_day: OPEN if not over.
+        """
+        self.told[program] = (np.asarray(persons), np.asarray(start), np.asarray(last_day))
 
     def close(self) -> None:
         """Write the manifests."""

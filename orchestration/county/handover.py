@@ -29,8 +29,9 @@ _MOST_PROCESSES = 4
 
 @dataclass
 class Handed:
-    """What one agency handed over: data rows, files, bytes, the processor time it took, and its
-    keys for the truth (by source system, the keys as an Arrow array and the persons behind)."""
+    """What one agency handed over: data rows, files, bytes, the processor time it took, and for
+    the truth its keys (by source system, the keys as an Arrow array and the persons behind) and
+    the stays that its newest delivery tells of (by program: persons, first and last days)."""
 
     agency: str
     rows: int
@@ -38,6 +39,7 @@ class Handed:
     size: int
     cpu: float
     keys: dict[str, tuple[object, np.ndarray]]
+    told: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def processes(persons: int, wanted: int | None) -> int:
@@ -87,6 +89,7 @@ def _one(world: World, out: Path, name: str, bad: str | None) -> Handed:
         size=sum(file["bytes"] for file in listed),
         cpu=time.process_time() - began,
         keys=desk.keys,
+        told=desk.told,
     )
 
 

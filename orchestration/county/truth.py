@@ -5,6 +5,10 @@ records.csv       source_system, source_person_key, person: whose record each de
 persons.csv       person, birth_date, death_date, sex, race_ethnicity: everyone who is in a
                   delivered file or lived in the county
 spells.csv        person, program, start_date, last_day
+recorded.csv      person, program, start_date, last_day: of jail, foster care, homeless services,
+                  subsidised tenancy and Medicaid, the stays that the agency's newest delivery tells
+                  of, under whatever key; what is in spells.csv and not here was expunged, is not
+                  entered yet or stands in no report: no reader of the files can know of it
 residence.csv     person, tract_geoid, start_date, last_day: one row per unbroken stay in a tract
 households.csv    person, household, start_date, last_day
 institutions.csv  person, kind (jail, shelter, care_home, foster_care), start_date, last_day:
@@ -99,6 +103,7 @@ def _tables(
             "last_day": dates(every.last_day[order]),
         },
     )
+    yield "recorded", _recorded(handed, names)
     tract = world.addresses.tract[res.address]
     whose, value, start, last = _unbroken(res.person, tract, res.start, res.end, window.end)
     yield (
@@ -164,6 +169,22 @@ def _records(handed: list[Handed]) -> tuple[Coded, np.ndarray, np.ndarray]:
         counts.append(len(order))
     system = Coded(np.repeat(np.arange(len(systems)), counts), systems)
     return system, np.concatenate(key), np.concatenate(person)
+
+
+def _recorded(handed: list[Handed], names: Table) -> Columns:
+    """The stays that the newest deliveries tell of, by program, person and day."""
+    told = {name: rows for one in handed for name, rows in one.told.items()}
+    programs = sorted(told)
+    columns = [np.concatenate([told[name][k] for name in programs]) for k in range(3)]
+    person, start, last = columns
+    program = np.repeat(np.arange(len(programs)), [len(told[name][0]) for name in programs])
+    order = np.lexsort((last, start, person, program))
+    return {
+        "person": Coded(person[order], names),
+        "program": Coded(program[order], programs),
+        "start_date": dates(start[order]),
+        "last_day": dates(last[order]),
+    }
 
 
 def _institutions(world: World, spells: Spells):

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration import warehouse
-from orchestration.linkage import hidden_numbers, model, quality_page, schema, subgroups
+from orchestration.linkage import (
+    expected_errors,
+    hidden_numbers,
+    model,
+    quality_page,
+    schema,
+    subgroups,
+)
 from orchestration.linkage.cells import cell, rate, share
 
 if TYPE_CHECKING:
@@ -50,7 +57,8 @@ def report(
     Keys: run; completeness (share of identity records by source and field); links (by source:
     records, share linked to another record, to another source, and by method); weights
     (histogram of match weights by decision, bins of 5); estimates (precision and recall of
-    compared pairs as far as the match weights are true odds); recall (share found again of
+    compared pairs as far as the match weights are true odds, and the records of each source that
+    they expect to be wrong or missed); recall (share found again of
     links whose number was hidden, in all, by source and by group); reach (share of persons that
     two sources know, by group); sizes (persons by number of source records); implausible
     (persons whose records do not fit together); decisions (of stewards); changes (events of
@@ -73,7 +81,10 @@ def report(
             "completeness": _completeness(connection),
             "links": _links(connection),
             "weights": _weights(connection),
-            "estimates": _estimates(connection),
+            "estimates": {
+                **_estimates(connection),
+                "by source": expected_errors.by_source(connection),
+            },
             "recall": _recall(connection, with_model, groups),
             "reach": _reach(connection, groups),
             "sizes": _sizes(connection),

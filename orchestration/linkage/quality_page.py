@@ -185,6 +185,7 @@ def _weights(facts: dict) -> str:
         for number, name in enumerate(_DECISIONS, start=1)
     )
     estimates = facts["estimates"]
+    expected = estimates["by source"]
     return (
         "<p>Pairs of groups of records that were compared, by log2 odds of being one person. As "
         "far as the odds are true, "
@@ -193,6 +194,12 @@ def _weights(facts: dict) -> str:
         "-5 are not kept.</p>"
         f'<p class="key">{key}</p>'
         + _charted("Pairs by match weight", "log2 odds", list(_DECISIONS), body)
+        + _rates(
+            "Source records expected to be with another's or apart from their own",
+            "source",
+            {name: {"of": one["of"], **one["error"]} for name, one in expected.items()},
+            scale=10.0,
+        )
     )
 
 

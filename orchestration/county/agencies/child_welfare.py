@@ -79,6 +79,9 @@ def deliver(world: World, desk: Desk) -> None:
             clients.links(child_file, children, halves, record),
         )  # fmt: skip
         desk.record("child_welfare", columns["client_id"], clients.ledger.person[record])
+    rows, at = truth.removals, removals.shown(window.as_of(window.months - 1))
+    last = np.where(rows.end[at] < OPEN, rows.end[at] - 1, OPEN)
+    desk.tell("foster_care", rows.person[at], rows.start[at], last)
 
 
 def _due(window, i: int) -> list[int]:

@@ -64,6 +64,8 @@ def deliver(world: World, desk: Desk) -> None:
             empty = np.full(rows, "", dtype=object)
             desk.put(agency, folder, name, {h: columns.get(h, empty) for h in header})
         desk.record("hmis", *tables["keys"](i, as_of))
+    for program, stays in tables["told"](as_of).items():
+        desk.tell(program, *stays)
 
 
 def _as_fy2024(client: Columns) -> Columns:
@@ -247,6 +249,17 @@ def _tables(world: World) -> dict:
     income_roll, amount = rng.random(n), rng.integers(20, 240, n) * 10
     benefit_roll, insured = rng.random(n), rng.random(n)
 
+    def told(as_of):
+        """By program, whose enrolments are on record and when they truly were."""
+        sel = seen(as_of)
+        sel = sel[deleted[sel] > as_of]
+        stays = life.spells(life.Enrolments(*(column[sel] for column in vars(rows).values())))
+        columns = (stays.person, stays.start, stays.last_day)
+        return {
+            program: tuple(column[stays.program == program] for column in columns)
+            for program in np.unique(stays.program).tolist()
+        }
+
     def income(i, as_of):
         sel = seen(as_of)
         sel = sel[adult[sel]]
@@ -340,7 +353,7 @@ def _tables(world: World) -> dict:
         "Client.csv": client, "Enrollment.csv": enrollment, "Exit.csv": exits,
         "IncomeBenefits.csv": income, "HealthAndDV.csv": health_and_dv,
         "Disabilities.csv": disabilities, "Services.csv": services, "Export.csv": lambda i, d: {},
-        "keys": keys,
+        "keys": keys, "told": told,
     }  # fmt: skip
     tables.update(_providers(world, project_id, users))
     return tables

@@ -97,10 +97,27 @@ def deliver(world: World, desk: Desk) -> None:
         }
         desk.put("housing", folder, "family_members.csv", columns)
         desk.record("housing", keys[line], people["person"][line])
+        if i == window.months - 1:
+            desk.tell("subsidized_tenancy", *_told(tenancy, on, people, there))
 
 
 _SHOWN = ("last_name", "first_name", "middle_initial", "suffix", "birth_date", "sex", "relation",
           "ssn", "race", "ethnicity")  # fmt: skip
+
+
+def _told(tenancy, on, people: dict, there: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Persons, first and last days for which reports name them: each speaks until the next one of
+    the household. Who came and left between two reports is in none."""
+    filed = np.flatnonzero(there)
+    following = np.full(len(on), OPEN)
+    same = tenancy[filed[1:]] == tenancy[filed[:-1]]
+    following[filed[:-1][same]] = on[filed[1:][same]]
+    line = np.flatnonzero(there[people["report"]])
+    report = people["report"][line]
+    until = following[report]
+    line, report = line[until > on[report]], report[until > on[report]]
+    last = np.where(following[report] < OPEN, following[report] - 1, OPEN)
+    return people["person"][line], on[report], last
 
 
 def _actions(world: World, renting: life.Renting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -133,6 +133,8 @@ def deliver(world: World, desk: Desk) -> None:
             "jail", window.folder(i), "bookings.csv", columns, delimiter="|", encoding="cp1252"
         )
         desk.record("jail", columns["jacket_no"], rows.person[shown])
+        if i == window.months - 1:
+            desk.tell("jail", rows.person[shown], on[shown], np.where(gone, released // 1440, OPEN))
 
 
 def _stamp(minutes: np.ndarray) -> np.ndarray:

@@ -147,6 +147,9 @@ def deliver(world: World, desk: Desk) -> None:
         }
         desk.put("medicaid", window.folder(i), "eligibles.csv", columns)
         desk.record("medicaid", columns["MSIS_IDENTIFICATION_NUM"], ledger.person[shown])
+    told = np.flatnonzero((spans.known <= as_of) & ~on_mother)
+    last = np.where(spans.end[told] < OPEN, spans.end[told] - 1, OPEN)
+    desk.tell("medicaid", spans.person[told], spans.start[told], last)
 
 
 def _fixed(world: World, ledger: Ledger, ids: np.ndarray) -> dict[str, np.ndarray]:

@@ -302,7 +302,9 @@ def _settings(world: World, removals: Removals, row, start, end, is_trial, rng) 
 
 
 def spells(rows: ChildWelfare) -> Spells:
-    """Episodes of foster care."""
+    """Episodes of foster care. A child who was home again on the day of the removal spent no
+    night in care and was in none."""
     r = rows.removals
-    last = np.where(r.end < OPEN, np.maximum(r.end - 1, r.start), OPEN)
-    return Spells(r.person, np.full(len(r.person), "foster_care"), r.start, last)
+    person, start, end = (column[r.end > r.start] for column in (r.person, r.start, r.end))
+    last = np.where(end < OPEN, end - 1, OPEN)
+    return Spells(person, np.full(len(person), "foster_care"), start, last)

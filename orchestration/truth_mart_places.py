@@ -1,0 +1,222 @@
+"""Counts that depend on where persons live, made a second time from the truth files.
+
+Add here: a count by place or of residents. Keep out: how a count is judged (truth_marts.py), how
+true single addresses are (truth_score.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.truth_marts import Count, Truth, rows
+
+if TYPE_CHECKING:
+    import pandas
+    import psycopg
+
+    from orchestration.settings import Settings
+
+
+def counts(connection: psycopg.Connection, truth: Truth) -> dict[str, dict[str, Count]]:
+    """By mart and count."""
+    frames = _frames(connection, truth)
+    return {
+        "population_frame": {name: found for name, (found, _) in frames.items()},
+        "sample_draws": _samples(connection, frames),
+        "area_priorities": _areas(connection, truth),
+        "child_care_supply_demand": _demand(connection, truth),
+    }
+
+
+def residents(settings: Settings, truth_dir: Path) -> dict[str, dict]:
+    """How far each frame of population_frame covers the true residents of its reference date.
+
+    {frame: {"residents": true ones whom it asks for, "in_frame", "covered": share of residents in
+    it, "residing": share of it that resides there}}. Nobody's linkage makes up for who is in no
+    file, and nobody tells an agency that they left: this is coverage, and states no error.
+    """
+    from orchestration import truth_marts, warehouse
+    from orchestration.truth_score import true_person
+
+    tables = truth_marts.read(truth_dir)
+    with warehouse.connect(settings) as connection:
+        truth = Truth(tables, true_person(connection, tables["records"]), {})
+        figures = {}
+        for frame, (_, people) in _frames(connection, truth).items():
+            inside = _rows_of(connection, truth, frame)
+            living = _at_home(truth, people["day"])
+            asked = people["asked"] & living
+            figures[frame] = {
+                "residents": len(asked),
+                "in_frame": len(inside),
+                "covered": round(len(asked & inside) / len(asked), 4) if asked else None,
+                "residing": round(len(inside & living) / len(inside), 4) if inside else None,
+            }
+    return figures
+
+
+def _heard(connection: psycopg.Connection, truth: Truth, day: pandas.Timestamp) -> set[str]:
+    """True persons of whom a source of addresses and one of birth dates have a record, and whose
+    home on `day` any address told within the time an address lasts."""
+    ids = rows(
+        connection,
+        "select distinct person_id from core.residence_spell"
+        " where start_date <= %s and (last_day is null or last_day >= %s)",
+        day,
+        day,
+    )["person_id"]
+    crosswalk = rows(
+        connection,
+        "select source_system, source_person_key, person_id from linkage.crosswalk"
+        " where closed_run_id is null",
+    )
+    at_home = crosswalk[crosswalk["person_id"].isin(ids)]
+    heard = set(
+        at_home.merge(truth["records"], on=["source_system", "source_person_key"])["person"]
+    )
+    for (sources,) in connection.execute(
+        "select array_agg(source_system) from policy.policy_survivorship"
+        " where attribute in ('residence', 'birth_date') group by attribute"
+    ).fetchall():
+        heard &= truth.recorded_in(sources)
+    return heard
+
+
+def _links(connection: psycopg.Connection) -> tuple[tuple[str, ...], ...]:
+    """Sources of addresses."""
+    return tuple(
+        tuple(sources)
+        for (sources,) in connection.execute(
+            "select array_agg(source_system) from policy.policy_survivorship"
+            " where attribute = 'residence'"
+        ).fetchall()
+    )
+
+
+def _at_home(truth: Truth, day: pandas.Timestamp) -> set[str]:
+    homes = truth["residence"]
+    return set(homes[(homes["start_date"] <= day) & (homes["last_day"] >= day)]["person"])
+
+
+def _rows_of(connection: psycopg.Connection, truth: Truth, frame: str) -> set[str]:
+    inside = rows(
+        connection,
+        "select person_id from marts_research.population_frame where frame = %s and is_in_frame",
+        frame,
+    )["person_id"]
+    return set(inside.map(truth.person).dropna())
+
+
+def _frames(connection: psycopg.Connection, truth: Truth) -> dict[str, tuple[Count, dict]]:
+    """By frame: the persons it asks for whose home a source told lately, and who is asked for.
+
+    The frame speaks of homes that were told of: who moved away in silence is in it and who was
+    not heard of is not, which `residents` counts.
+    """
+    import pandas
+
+    figures = {}
+    for frame, reference, age, found in connection.execute(
+        """
+        select
+            population.frame, population.reference_date, policies.min_age_years,
+            count(*) filter (where population.is_in_frame)
+        from marts_research.population_frame as population
+        inner join policy.policy_population_frame as policies
+            on population.frame = policies.frame
+        group by population.frame, population.reference_date, policies.min_age_years
+        """
+    ).fetchall():
+        day = pandas.Timestamp(reference)
+        people, inside = truth["persons"], truth["institutions"]
+        old_enough = people[
+            (people["birth_date"] <= day - pandas.DateOffset(years=age))
+            & ~(people["death_date"] <= day)
+        ]["person"]
+        jailed = inside[
+            (inside["kind"] == "jail") & (inside["start_date"] <= day) & (inside["last_day"] >= day)
+        ]["person"]
+        asked = set(old_enough) - set(jailed)
+        heard = asked & _heard(connection, truth, day)
+        count = Count(len(heard), found, _links(connection))
+        figures[frame] = (count, {"asked": asked, "day": day})
+    return figures
+
+
+def _samples(connection: psycopg.Connection, frames: dict) -> dict[str, Count]:
+    """Persons of whom a draw speaks, by its weights."""
+    return {
+        f"{frame}: weighted persons": Count(
+            frames[frame][0].true, round(float(weight)), frames[frame][0].links
+        )
+        for frame, weight in connection.execute(
+            "select frame, sum(sample_weight) from marts_research.sample_draws group by frame"
+        ).fetchall()
+        if frame in frames
+    }
+
+
+def _areas(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
+    """Children of each birth year in the tracts whose counts are published."""
+    found = rows(
+        connection,
+        "select place_id, cohort_start, children from marts_indicators.area_priorities"
+        " where children is not null",
+    )
+    base = connection.execute(
+        "select rounding_base from policy.policy_disclosure where policy = 'default'"
+    ).fetchone()[0]
+    people = truth["persons"]
+    children = people[people["person"].isin(truth.recorded_in(["vital_child"]))]
+    homes = truth["residence"].sort_values("start_date")
+    first = children.merge(homes, on="person")
+    first = first[first["last_day"] >= first["birth_date"]].drop_duplicates("person")
+    first["cohort_start"] = first["birth_date"].dt.to_period("Y").dt.to_timestamp()
+    true = first.groupby(["tract_geoid", "cohort_start"]).size()
+    figures = {}
+    for cohort, cells in found.groupby("cohort_start"):
+        places = [(place, cohort) for place in cells["place_id"]]
+        figures[f"children born in {cohort.year}, published tracts"] = Count(
+            int(true.reindex(places).fillna(0).sum()),
+            int(cells["children"].sum()),
+            (("vital_child", "vital_mother"),),
+            # rounding errors of so many cells partly cancel
+            base / 2 * len(cells) ** 0.5,
+        )
+    return figures
+
+
+def _demand(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
+    """Children of each age group with a home that was told of lately."""
+    import pandas
+
+    found = rows(
+        connection,
+        "select age_group, children, as_of_date, min_age_months, below_age_months"
+        " from marts_indicators.child_care_supply_demand"
+        " join reference.ref_child_care_age_group using (age_group)"
+        " where place_id = 'all' and children is not null",
+    )
+    if found.empty:
+        return {}
+    base = connection.execute(
+        "select rounding_base from policy.policy_disclosure where policy = 'default'"
+    ).fetchone()[0]
+    day = found["as_of_date"].iloc[0]
+    people = truth["persons"]
+    born = people["birth_date"].dt.to_period("M")
+    months = day.to_period("M").ordinal - born.map(
+        lambda month: month.ordinal, na_action="ignore"
+    ).astype("float")
+    heard = _heard(connection, truth, day)
+    here = people["person"].isin(heard) & ~(people["death_date"] <= pandas.Timestamp(day))
+    return {
+        f"children, {row.age_group}": Count(
+            int((here & (months >= row.min_age_months) & (months < row.below_age_months)).sum()),
+            int(row.children),
+            _links(connection),
+            base / 2,
+        )
+        for row in found.itertuples()
+    }
