@@ -34,7 +34,8 @@ def _spec(rule: "RuleSpec", asset: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=check_name(rule.rule_id),
         asset=asset,
-        blocking=rule.severity == "critical",
+        # A warning that escalates comes as an error, and only errors block.
+        blocking=rule.severity == "critical" or rule.escalates,
         description=rule.description,
         metadata={"dimension": rule.dimension, "severity": rule.severity},
     )

@@ -157,7 +157,11 @@ def _packed_entry(path: Packed, entry: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"{path.archive.name} is not what its {MANIFEST} says: it was changed on the way"
         )
-    left = {key: entry[key] for key in ("rows", "type", "period") if entry.get(key) is not None}
+    left = {
+        key: entry[key]
+        for key in ("rows", "totals", "type", "period")
+        if entry.get(key) is not None
+    }
     return {"name": path.name, **left}
 
 

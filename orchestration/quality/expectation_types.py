@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -28,7 +29,11 @@ from orchestration.quality.typed import literal, quote
 
 def register() -> None:
     """Great Expectations knows the types below as soon as this module is imported."""
-    from orchestration.quality import movement_types, stability_types  # noqa: F401
+    from orchestration.quality import (  # noqa: F401
+        movement_types,
+        recurrence_types,
+        stability_types,
+    )
 
 
 class Measures(TableMetricProvider):
@@ -418,6 +423,38 @@ class ExpectRowsToHaveAParent(_Mostly):
             "where": where,
             "companions": self.companions,
         }
+
+
+class ExpectTotalsToAgree(_Ours):
+    """The number of rows and the sums of columns are those stated; `limit` is the share of a
+    total by which they may differ. The gate fills in totals and stated_by, who states each."""
+
+    columns: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
+    totals: dict[str, str] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    published: dict[str, dict[str, float]] = {}  # noqa: RUF012 - a pydantic field, as above
+    stated_by: dict[str, str] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    limit: float = 0.0
+    companions: dict[str, str] = {}  # noqa: RUF012 - a pydantic field, copied per instance
+    success_keys: ClassVar[tuple[str, ...]] = ("totals", "stated_by", "limit", "companions")
+
+    def value_kwargs(self) -> dict[str, Any]:
+        sums = {
+            f"total:{name}": f"coalesce(sum({quote(f'{name}_as_number')}), 0)"
+            for name in self.totals
+            if name != "rows"
+        }
+        return {"measures": {"rows": "count(*)", **sums}, "companions": self.companions}
+
+    def judge(self, figures: dict) -> tuple[bool, Any, dict[str, Any]]:
+        failing = {}
+        for name, stated in self.totals.items():
+            total = Decimal(stated)
+            found = Decimal(figures["rows" if name == "rows" else f"total:{name}"])
+            if abs(found - total) > Decimal(str(self.limit)) * abs(total):
+                off = float((found - total) / total) if total else None
+                failing[name] = {"off": off, "by": self.stated_by.get(name, "the manifest")}
+        told = {"rows": figures["rows"], "columns": failing, "totals": len(self.totals)}
+        return not failing, len(failing), told
 
 
 class ExpectShareToBeBetween(_Ours):

@@ -19,15 +19,19 @@ from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import (
     causes,
     comparison,
+    control_totals,
     decisions,
     engine,
+    escalation,
     history,
     landed,
     messages,
     quarantine,
+    recurring,
     repeats,
     results,
     shapes,
+    slices,
     suites,
     turnover,
     typed,
@@ -89,9 +93,15 @@ def _run(
         if aside:
             rows = _remember(connection, contract, table, load)
             connection.commit()
+            whole = found
             found, document = _judge(settings, connection, contract, table, load, rows, of_table)
+            # Totals are of the file as it was sent.
+            found = [
+                before if now.expectation_type == control_totals.TYPE else now
+                for before, now in zip(whole, found, strict=True)
+            ]
         verdicts += [
-            quarantine.worded(verdict, rule, aside)
+            escalation.escalated(connection, load, rule, quarantine.worded(verdict, rule, aside))
             for verdict, rule in zip(found, of_table, strict=True)
         ]
         if document is not None:
@@ -170,6 +180,8 @@ def _remember(
         shaped = shapes.figures(connection, contract, table, relation, count, load.period)
         latest = load.compared_with
         found += shaped + shapes.moved(connection, table, shaped, latest)
+        found += slices.figures(connection, table, relation, count)
+        found += recurring.twins(connection, table, relation, count)
         if latest and load.delivery_type not in CHANGES:
             before = landed.relation_of(connection, contract, table.name, latest[0])
             if before and count:
@@ -177,6 +189,8 @@ def _remember(
                 found += repeats.figures(
                     connection, contract, table, relation, before, count, shaped
                 )
+                earlier = history.rows_of(connection, table, latest[0])
+                found += recurring.texts(connection, table, relation, before, count, earlier)
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "
@@ -205,8 +219,10 @@ def _judge(
         reason = None
         if rule.needs_history:
             reason = comparison.arguments(rule, kwargs, contract, load)
-        if not rows and reason is None:
+        if not rows and reason is None and rule.type != control_totals.TYPE:
             reason = _empty(rule, connection, table, load)
+        if reason is None and rule.type == control_totals.TYPE:
+            reason = control_totals.stated(connection, kwargs, table, load.load_id, load.period)
         if reason is None and rule.type == "expect_rows_to_have_a_parent":
             reason = parent_relation(kwargs, connection, contract, load.load_id)
         if reason is None:
@@ -222,9 +238,32 @@ def _judge(
             [(rule, _with_table(rule, kwargs, table, load)) for rule, kwargs in prepared],
         )
         document = validation.document
+        escalation.remember(connection, load.load_id, table.name, validation.outcomes)
         for outcome in validation.outcomes:
-            verdicts[outcome.rule.rule_id] = messages.result(subject, outcome)
+            verdict = messages.result(subject, outcome)
+            if outcome.rule.type == slices.STILL_PRESENT and outcome.met is False:
+                said = _parts_gone(connection, contract, table, load, outcome)
+                verdict = replace(verdict, message=f"{verdict.message} {said}")
+            verdicts[outcome.rule.rule_id] = verdict
     return [verdicts[rule.rule_id] for rule in rules], document
+
+
+def _parts_gone(
+    connection: psycopg.Connection,
+    contract: Contract,
+    table: Table,
+    load: Comparison,
+    outcome: engine.Outcome,
+) -> str:
+    """Which parts are missing, by the names that the last accepted load has for them."""
+    before = landed.relation_of(connection, contract, table.name, load.compared_with[0])
+    if before is None:
+        return ""
+    said = []
+    for column, found in outcome.result["figures"]["columns"].items():
+        names = slices.names_of(connection, before, column, found["gone"])
+        said.append(f"Missing of {column}: {', '.join(sorted(names.values()))}.")
+    return " ".join(said)
 
 
 def _with_table(

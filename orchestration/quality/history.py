@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
-from orchestration.quality import shapes, suites
+from orchestration.quality import recurring, shapes, slices, suites
 from orchestration.quality.typed import literal, quote
 
 if TYPE_CHECKING:
@@ -48,7 +48,19 @@ def record(connection: psycopg.Connection, contract: Contract, load_id: int) -> 
         found = figures(connection, contract, table, rows)
         count = int(found[0][3])
         found += shapes.figures(connection, contract, table, rows, count, period)
+        found += slices.figures(connection, table, rows, count)
+        found += recurring.twins(connection, table, rows, count)
         store(connection, load_id, table, found)
+
+
+def rows_of(connection: psycopg.Connection, table: Table, load_id: int) -> int:
+    """The rows that a table of a load had when it was judged."""
+    found = connection.execute(
+        "select value from quality.metric_history "
+        "where load_id = %s and table_name = %s and metric = 'rows'",
+        [load_id, table.name],
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _period(connection: psycopg.Connection, load_id: int) -> str:

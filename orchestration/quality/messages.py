@@ -261,6 +261,7 @@ _SHAPES = {
     "calendar": "lies in other months",
     "far": "lies in a decade far off more often",
     "zero": "is 0 more often",
+    "beyond": "is larger than ever",
 }
 
 
@@ -330,6 +331,73 @@ def _repeated(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     return sentence, observed, limit, None
 
 
+def _totals(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"\u00b1{percent(outcome.kwargs.get('limit', 0))} of a total"
+    failing = figures["columns"]
+    if outcome.met:
+        said = f"{counted(figures['totals'], 'stated total')} agree with the file."
+        return said, "0 totals", limit, None
+    listed = "; ".join(
+        f"{'The number of rows' if name == 'rows' else f'The sum of {name}'} is "
+        + ("not" if f["off"] is None else f"{signed(f['off'])} off")
+        + f" what {f['by']} says"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    columns = ", ".join(name for name in failing if name != "rows")
+    return f"{listed}.", counted(len(failing), "total"), limit, columns or None
+
+
+def _texts(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"+{number(outcome.kwargs['limit'] * 100)} points"
+    failing = figures["columns"]
+    if outcome.met:
+        return "Texts are those of the delivery before, as always.", "0 columns", limit, None
+    listed = "; ".join(
+        f"{percent(f['now'])} of texts in {name} were not there in the last accepted delivery, "
+        f"where {percent(f['before'])} are usual"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    return f"{listed}; limit {limit}.", counted(len(failing), "column"), limit, ", ".join(failing)
+
+
+def _twins(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"+{number(outcome.kwargs['limit'] * 100)} points"
+    now, before = percent(figures["now"]), percent(figures["before"])
+    if outcome.met:
+        return "No more rows than usual are alike but for their ids.", now, limit, None
+    sentence = f"{now} of rows repeat another but for their ids, where {before} did before"
+    return f"{sentence}; limit {limit}.", now, limit, None
+
+
+def _parts_gone(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"0 parts that had {percent(outcome.kwargs['limit'])} of rows"
+    failing = figures["columns"]
+    if outcome.met:
+        return "Every part that was always there is still there.", "0 parts", limit, None
+    gone = sum(len(f["gone"]) for f in failing.values())
+    listed = "; ".join(
+        f"{counted(len(f['gone']), 'value')} of {name} that every accepted delivery before had, "
+        f"with {percent(sum(f['gone'].values()))} of rows, "
+        f"{'is' if len(f['gone']) == 1 else 'are'} missing"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    return f"{listed}.", counted(gone, "part"), limit, ", ".join(failing)
+
+
+def _parts_moved(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
+    limit = f"\u00b1{percent(outcome.kwargs['limit'])} of rows"
+    failing = figures["columns"]
+    if outcome.met:
+        return "Each part has about as many rows as before.", "0 parts", limit, None
+    moved = sum(len(f["moved"]) for f in failing.values())
+    listed = "; ".join(
+        f"{counted(len(f['moved']), 'value')} of {name} with rows beyond the limit, the furthest "
+        f"by {signed(max(f['moved'].values(), key=abs))}"
+        for name, f in list(failing.items())[:_MOST_COLUMNS_NAMED]
+    )
+    return f"{listed}; limit {limit}.", counted(moved, "part"), limit, ", ".join(failing)
+
+
 def _native(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     """Great Expectations' own types: counts of rows, or one observed number."""
     if "unexpected_count" in figures:
@@ -372,4 +440,9 @@ _BY_TYPE: dict[str, Callable[[Outcome, Mapping[str, Any]], Words]] = {
     "expect_turnover_near_history": _turnover,
     "expect_records_to_be_kept": _restated,
     "expect_rows_to_be_new": _repeated,
+    "expect_totals_to_agree": _totals,
+    "expect_texts_to_be_known": _texts,
+    "expect_rows_to_have_few_twins": _twins,
+    "expect_parts_to_be_still_present": _parts_gone,
+    "expect_parts_near_history": _parts_moved,
 }

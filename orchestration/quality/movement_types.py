@@ -59,6 +59,8 @@ class ExpectShapesNearHistory(_NearHistory):
             if not wrong:
                 wrong = self.zeros(figures, loads, told, column, limit, cluster)
             if not wrong:
+                wrong = self.beyond(figures, column, cluster)
+            if not wrong:
                 wrong = self.stuck(figures, column)
             if wrong:
                 kind = max(wrong, key=wrong.__getitem__)
@@ -116,6 +118,23 @@ class ExpectShapesNearHistory(_NearHistory):
         spread = most - min(shares)
         return {"zero": more} if more > max(_ZEROS * limit, by_chance) + spread else {}
 
+    def beyond(self, figures: dict, column: str, cluster: float) -> dict[str, float]:
+        """Amounts well above the largest of every load before: another unit."""
+        key = ("shape", column, "size")
+        now = figures[self.load_id].get(key)
+        loads = dict.fromkeys([*self.compared_with, *self.earlier[:TELLING]])
+        told = [shape for i in loads if (shape := figures[i].get(key))]
+        if not now or len(told) < 3:
+            return {}
+        # A minus stands for a negative amount, or for one below 1: neither is large.
+        largest = max((int(o) for shape in told for o in shape if o.isdigit()), default=None)
+        if largest is None:
+            return {}
+        rows = sum(now.values())
+        above = sum(n for o, n in now.items() if o.isdigit() and int(o) > largest + _ABOVE)
+        allowed = max(_BEYOND, chance.count_limit(0.0, self.noise, cluster) / rows)
+        return {"beyond": above / rows} if above / rows > allowed else {}
+
     def stuck(self, figures: dict, column: str) -> dict[str, float]:
         """A column of one value, another each time, that is not: the period of the load before."""
         key = ("same_value", column, "")
@@ -133,6 +152,9 @@ _OUTSIDE = 2 / 3
 # Of the limit of a distance, for the share of zeros that come on top of the most before: as many
 # points as a column may become emptier by (2026-11-25).
 _ZEROS = 1 / 3
+# Half-octaves above the largest amount of any load before: 2.8 times it. One in fifty rows there
+# is no raise and no rich newcomer (2026-11-25).
+_ABOVE, _BEYOND = 3, 0.02
 # A far decade that was rare and has now this share is a default: nobody is born in a month. One
 # that was not rare may be how the source writes an open end, which comes and goes (2026-11-25).
 _RARE, _FAR = 0.02, 0.10

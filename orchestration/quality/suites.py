@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import UsageError
 from orchestration.landing.contracts import Contract, Table
-from orchestration.quality import tiers, typed
+from orchestration.quality import control_totals, recurring, slices, tiers, typed
 from orchestration.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ RUN_ON_QUERIES = READS_COMPANIONS | {"unexpected_rows_expectation"}
 _WRITTEN = {"id", "type", "kwargs", "dimension", "severity", "says", "why", "fix"}
 _REASON = {"because", "calibrated"}
 _CHANGES = {
-    *("skip", "limit", "except", "columns", "accept", "within"),
+    *("skip", "limit", "except", "columns", "accept", "within", "published"),
     *("severity", "why", "fix", "set_aside"),
 }
 # Rules on single rows: what breaks them can be set aside while the rest goes on (quarantine).
@@ -127,6 +127,17 @@ _STABILITY = {
     "expect_turnover_near_history",
     "expect_records_to_be_kept",
     "expect_rows_to_be_new",
+    "expect_texts_to_be_known",
+    "expect_rows_to_have_few_twins",
+    "expect_parts_to_be_still_present",
+    "expect_parts_near_history",
+}
+# Those that count the rows, or groups of rows, that break them: where they only warn, far too
+# many of these hold a delivery all the same (escalation).
+_COUNTED = {
+    "expect_rows_to_satisfy",
+    "expect_rows_to_have_a_parent",
+    "expect_groups_to_satisfy",
 }
 # Those that judge each of their columns by itself.
 BY_COLUMN = {
@@ -135,6 +146,9 @@ BY_COLUMN = {
     "expect_codes_to_be_still_present",
     "expect_shapes_near_history",
     "expect_records_to_be_kept",
+    "expect_texts_to_be_known",
+    "expect_parts_to_be_still_present",
+    "expect_parts_near_history",
 }
 # In a turn a file that has lost more of its rows is held, whatever its limit (2026-11-25).
 MOST_ROWS_IN_A_TURN = 0.6
@@ -187,6 +201,11 @@ class RuleSpec:
         return self.type in _STABILITY
 
     @property
+    def escalates(self) -> bool:
+        """Whether it only warns, and may hold a delivery when it is broken far more than ever."""
+        return self.severity == "warning" and self.type in _COUNTED and self.agency != "core"
+
+    @property
     def tier(self) -> str:
         """Which of tiers.TIERS the rule is of."""
         return tiers.tier(
@@ -206,13 +225,15 @@ class RuleSpec:
 
 @dataclass(frozen=True)
 class Policy:
-    """The defaults of expectations/_policy.yml. grace: by frequency, days and their reason."""
+    """The defaults of expectations/_policy.yml. escalation: see quality.escalation. grace: by
+    frequency, days and their reason."""
 
     compare_with: int
     needs: int
     spread_of: int
     noise: float
     turn_widens: float
+    escalation: Mapping[str, float]
     structure: Mapping[str, Mapping[str, Any]]
     stability: Mapping[str, Mapping[str, Any]]
     second_person: Mapping[str, tuple[str, ...]]
@@ -233,6 +254,7 @@ def policy(path: Path = POLICY) -> Policy:
             spread_of=int(history["spread_of"]),
             noise=float(history["noise"]),
             turn_widens=float(history["turn_widens"]),
+            escalation={k: float(content["escalation"][k]) for k in ("loads", "far")},
             structure=content["structure"],
             stability=content["stability"],
             second_person={
@@ -247,7 +269,8 @@ def policy(path: Path = POLICY) -> Policy:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{where} needs history, decisions, timeliness, structure and stability; mend it."
+            f"{where} needs history, escalation, decisions, timeliness, structure and stability; "
+            "mend it."
         ) from error
     for name, entry in {**found.structure, **found.stability}.items():
         _check_entry(
@@ -368,6 +391,12 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
         kwargs = {"formats": formats, "accept": {}, **_typed(contract, table)}
         yield rule("formats_hold", kwargs, "contract")
 
+    if summed := control_totals.columns_of(table):
+        made = typed.companions(table.columns)
+        numbers = {f"{name}_as_number": made[f"{name}_as_number"] for name in summed}
+        kwargs = {"columns": summed, "companions": numbers}
+        yield rule("control_totals", kwargs, "contract")
+
     noise = {"noise": defaults.noise}
     optional = [c.name for c in table.columns if c.name not in required]
     ids = [c.name for c in table.columns if c.key_position is not None and c.role == "identifier"]
@@ -392,6 +421,13 @@ def _derived(contract: Contract, table: Table) -> Iterable[RuleSpec]:
         yield rule("ids_near_history", {"columns": ids, **noise}, "policy")
     if contract.delivery_kind == "increment":
         yield rule("rows_are_new", noise, "policy")
+    if texts := recurring.texts_of(table):
+        yield rule("texts_known", {"columns": texts, **noise}, "policy")
+    if ids:
+        yield rule("few_twins", noise, "policy")
+    if parts := slices.columns_of(table):
+        yield rule("parts_still_present", {"columns": parts, **noise}, "policy")
+        yield rule("parts_near_history", {"columns": parts, **noise}, "policy")
 
 
 def _typed(contract: Contract, table: Table) -> dict[str, dict[str, str]]:
@@ -438,6 +474,15 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
                 "columns whose values decide which earlier records are looked for."
             )
         kwargs["within"] = list(entry["within"])
+    if "published" in entry:
+        if rule.type != control_totals.TYPE:
+            raise UsageError(
+                f"{where}: rule {rule.rule_id} takes no published figures; control_totals does."
+            )
+        control_totals.check_published(
+            where, rule.rule_id, entry["published"], rule.kwargs["columns"]
+        )
+        kwargs["published"] = dict(entry["published"])
     holder = next((key for key in ("columns", "codes", "formats") if key in kwargs), None)
     for name in entry.get("except", []):
         if holder is None or name not in kwargs[holder]:

@@ -19,6 +19,7 @@ TIERS = (
 
 _OF_TYPE = {
     "expect_table_row_count_to_be_between": "file pre-check",
+    "expect_totals_to_agree": "file pre-check",
     "expect_column_pair_values_a_to_be_greater_than_b": "record consistency",
     "expect_column_pair_values_to_be_equal": "record consistency",
     "expect_select_column_values_to_be_unique_within_record": "record consistency",

@@ -182,8 +182,10 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Desk]:
             "staging_demo",
             "core",
             "core__next",
+            "identity",
             "linkage",
             "quarantine",
+            "stg",
         ):
             connection.execute(f"drop schema if exists {schema} cascade")
         connection.commit()
@@ -443,7 +445,10 @@ def test_a_good_delivery_passes_and_stability_needs_two_before_it(desk: Desk) ->
         assert statuses["demo.visits.codes_still_present"] == expected
         assert statuses["demo.visits.key_unique"] == "passed"
     report = desk.accept(contract, "2025-03", _visits("2025-03", rows=310))
-    assert {r.status for r in report.results} == {"passed"}
+    # Nobody stated a total.
+    assert {r.rule_id for r in report.results if r.status != "passed"} == {
+        "demo.visits.control_totals"
+    }
     assert report.gate_status == "passed"
     rows = desk.connection.execute(
         "select count(*), count(distinct rule_id), min(period) from quality.check_result "
@@ -814,9 +819,11 @@ def _build_core(connection: psycopg.Connection, schema: str, persons: int) -> No
         create table {schema}.person as
             select 100000000 + n as person_id, 1 + n % 3 as n_agencies,
                 1 + n % 4 as n_source_persons, true as is_linkable,
-                n % 50 = 0 as is_deceased, case when n % 2 = 0 then 'F' else 'M' end as sex,
+                n % 5 = 0 as is_deceased, case when n % 2 = 0 then 'F' else 'M' end as sex,
+                case when n % 3 = 0 then 'B' else 'W' end as race_ethnicity,
                 date '1990-01-01' + cast(n % 300 as integer) * 30 as birth_month,
-                null::date as death_date
+                case when n % 5 = 0 then date '2025-02-01' + cast(n % 20 as integer) end
+                    as death_date
             from generate_series(1, {persons}) as n;
         create table {schema}.spell as
             select p.person_id, program_id, 1 as spell_number, 1 as n_source_spells,
@@ -839,8 +846,9 @@ def _build_core(connection: psycopg.Connection, schema: str, persons: int) -> No
                 date '2025-03-31' as last_observed_day
             from {schema}.person;
         create table {schema}.source_coverage as
-            select 'benefits' as source_system, 'snap' as subject, date '2024-01-01' as
-                coverage_start, date '2025-03-31' as coverage_end;
+            select source_system, subject, date '2024-01-01' as coverage_start,
+                date '2025-05-31' as coverage_end
+            from (values ('benefits', 'snap'), ('vital', 'deaths')) as t (source_system, subject);
         """  # type: ignore[arg-type]
     )
     connection.execute(
@@ -849,8 +857,25 @@ def _build_core(connection: psycopg.Connection, schema: str, persons: int) -> No
         drop table if exists linkage.crosswalk;
         create table linkage.crosswalk as
             select unnest(array['benefits', 'hmis', 'k12', 'jail', 'wages', 'vital_child',
-                'vital_mother', 'vital_father', 'vital_death']) as source_system,
-                person_id, null::integer as valid_to_load
+                'vital_mother', 'vital_father', 'vital_death', 'medicaid', 'clinic'])
+                as source_system,
+                cast(person_id as text) as source_person_key, person_id,
+                null::integer as valid_to_load
+            from {schema}.person;
+        create schema if not exists identity;
+        drop table if exists identity.identity_record;
+        create table identity.identity_record as
+            select source_system, source_person_key, birth_month as birth_date,
+                'day' as birth_date_precision, sex
+            from linkage.crosswalk inner join {schema}.person using (person_id)
+            where source_system in ('benefits', 'k12', 'jail');
+        create schema if not exists stg;
+        drop table if exists stg.stg_medicaid__eligibles, stg.stg_clinic__patients;
+        create table stg.stg_medicaid__eligibles as
+            select cast(person_id as text) as source_msis_id, death_date + 3 as death_date
+            from {schema}.person;
+        create table stg.stg_clinic__patients as
+            select cast(person_id as text) as source_patient_id, death_date
             from {schema}.person;
         """  # type: ignore[arg-type]
     )
@@ -885,6 +910,34 @@ def test_core_is_judged_alone_first_and_against_the_release_later(desk: Desk) ->
         "select count(*), count(*) filter (where load_id is not null) from quality.check_result"
     ).fetchone()
     assert kept == (3 * len(bad.results), 0)
+
+
+def _fails_by(desk: Desk, change: str) -> set[str]:
+    """The rules that fail once this has happened to a core without a fault."""
+    _build_core(desk.connection, "core__next", 900)
+    desk.connection.execute(change)  # type: ignore[arg-type]
+    desk.connection.commit()
+    report = core_gate.run_core_gate(desk.settings, schema_suffix="__next")
+    assert not [r.message for r in report.results if r.status == "error"]
+    return {r.rule_id for r in report.results if r.status == "failed"}
+
+
+def test_sources_that_disagree_on_linked_persons_are_held(desk: Desk) -> None:
+    records = "update identity.identity_record set {} where source_system = 'k12'"
+    assert _fails_by(desk, records.format("birth_date = birth_date + 1")) == {
+        "core.person.birth_dates_agree"
+    }
+    exchanged = "sex = case sex when 'F' then 'M' else 'F' end"
+    assert _fails_by(desk, records.format(exchanged)) == {"core.person.sexes_agree"}
+    alive = "update stg.stg_medicaid__eligibles set death_date = date '2024-06-01'"
+    assert _fails_by(desk, alive) == {"core.person.deaths_agree"}
+
+
+def test_a_group_that_is_no_longer_linked_is_held(desk: Desk) -> None:
+    _build_core(desk.connection, "core", 900)
+    alone = "update core__next.person set n_agencies = 1 where sex = 'F' and n_agencies = 2"
+    failed = _fails_by(desk, alone)
+    assert "core.person.groups_are_linked_as_before" in failed
 
 
 # --- no one's values -----------------------------------------------------------------------
@@ -1073,7 +1126,11 @@ def test_the_engine_is_one_context_per_process(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  needs: 2\n", "", "needs history, decisions, timeliness, structure and stability"),
+        (
+            "  needs: 2\n",
+            "",
+            "needs history, escalation, decisions, timeliness, structure and stability",
+        ),
         ("    limit: 0.20\n", "    limits: 0.20\n", "rows_near_history does not know limits"),
         ("    severity: critical\n", "    severity: high\n", "severity must be one of"),
         ("stability:\n", "stability: [\n", "not valid YAML"),
@@ -1118,3 +1175,68 @@ def test_a_wrong_core_rule_is_named(tmp_path: Path, changes: dict[str, Any], sai
     with pytest.raises(UsageError, match=r"expectations/core/spell\.yml") as raised:
         core_gate.specs(tmp_path)
     assert said in str(raised.value)
+
+
+# --- control totals ------------------------------------------------------------------------
+
+
+def _with_manifest(desk: Desk, load_id: int, **totals: Any) -> None:
+    desk.connection.execute(
+        "update quality.load set manifest = %s where load_id = %s",
+        [json.dumps({"name": "visits.csv", "totals": totals}), load_id],
+    )
+    desk.connection.commit()
+
+
+def test_the_totals_of_a_manifest_are_a_rule_of_their_own(desk: Desk) -> None:
+    visits = _contract(desk.folder, "visits")
+    rows = _visits("2025-01")
+    whole = sum(int(row["amount"]) for row in rows)
+    load_id = desk.load(visits, "2025-01", rows)
+
+    def judge(**totals: Any) -> CheckResult:
+        _with_manifest(desk, load_id, **totals)
+        [found] = [
+            r for r in desk.gate(visits, load_id).results if r.rule_id.endswith("control_totals")
+        ]
+        return found
+
+    assert judge().status == "not_applicable"
+    assert judge(amount=f"{whole}.00").status == "passed"
+    wrong = judge(amount=whole * 2)
+    assert (wrong.status, wrong.column, wrong.blocks) == ("failed", "amount", True)
+    assert "The sum of amount is -50 % off what the manifest says" in wrong.message
+    assert str(whole) not in wrong.message
+    assert judge(note="no number", shoe_size=3).status == "not_applicable"
+
+
+def test_a_total_is_of_the_file_as_it_was_sent(desk: Desk) -> None:
+    visits = _contract(desk.folder, "visits")
+    rows = _visits("2025-01")
+    whole = sum(int(row["amount"]) for row in rows)
+    rows[0]["program"] = "ABC"  # set aside
+    load_id = desk.load(visits, "2025-01", rows)
+    _with_manifest(desk, load_id, amount=whole)
+    report = desk.gate(visits, load_id)
+    aside = desk.connection.execute("select count(*) from quality.quarantined_row").fetchone()
+    assert aside == (1,) and report.passed
+    assert {r.status for r in report.results if r.rule_id.endswith("control_totals")} == {"passed"}
+
+
+def test_a_published_figure_has_its_period_and_its_limit(desk: Desk) -> None:
+    reason = {"because": "x", "calibrated": {"on": "2026-11-25", "from": "x"}}
+    entry = {"id": "demo.visits.control_totals", "limit": 0.01, **reason}
+    visits = _contract(desk.folder, "visits", [{**entry, "published": {"2025-01": {"rows": 302}}}])
+    found = desk.judge(visits, "2025-01", _visits("2025-01"))
+    assert found["control_totals"].status == "passed"
+    found = desk.judge(visits, "2025-02", _visits("2025-02"))
+    assert found["control_totals"].status == "not_applicable"
+    visits = _contract(desk.folder, "visits", [{**entry, "published": {"2025-03": {"rows": 330}}}])
+    found = desk.judge(visits, "2025-03", _visits("2025-03"))
+    assert found["control_totals"].status == "failed"
+    assert "The number of rows is -9.1 % off what the published figure says" in (
+        found["control_totals"].message
+    )
+    for wrong in ({"2025-01": {"name": 3}}, {"2025-01": {}}, {"2025-01": {"rows": "many"}}, []):
+        with pytest.raises(UsageError, match="published maps a quoted period"):
+            gate.specs(_contract(desk.folder, "visits", [{**entry, "published": wrong}]))
