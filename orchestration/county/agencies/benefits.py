@@ -1,9 +1,13 @@
-"""Food and cash assistance (SNAP, TANF): one row per case member and month.
+"""Food and cash assistance (SNAP, TANF): one row per case member and month, and who consented.
 
 Names mostly in capitals with a middle initial; nicknames; the SSN may be a placeholder.
 Quirks: placeholder SSNs and birth dates, case numbers used again for another family, client ids
 given out again half a year after their last use, people with two client ids, some of which are
 merged, children on two cases at once.
+
+consents.csv is the register of the application portal: who agreed to be screened for other
+programs, and until when. The head answers for the case, a member now and then refuses; the agency
+ends a consent with the case, and some take theirs back.
 
 Codes. relation_to_head: 01 head, 02 spouse, 03 child, 04 other relative, 05 unrelated.
 sex: 1 M, 2 F, 9 unknown. race: 1 White, 2 Black, 3 American Indian or Alaska Native, 4 Asian,
@@ -30,7 +34,7 @@ from orchestration.county.records import (
     open_ledger,
     reissued,
 )
-from orchestration.county.timeline import age_on, dates, month_start, text
+from orchestration.county.timeline import OPEN, age_on, dates, month_start, text
 from orchestration.county.world import World
 
 _RACE = np.array(["1", "2", "4", "3", "5", "6", "7"])
@@ -139,7 +143,46 @@ def deliver(world: World, desk: Desk) -> Columns:
         last = {k: v[order] for k, v in columns.items()}
         desk.put("benefits", window.folder(i), f"case_members_{window.folder(i)}.csv", last)
         desk.record("benefits", columns["client_id"], who_)
+        _consents(world, desk, ledger, ids, person, household, month, i)
     return last
+
+
+def _consents(world: World, desk: Desk, ledger: Ledger, ids: Coded, person: np.ndarray,
+              household: np.ndarray, month: np.ndarray, i: int) -> None:  # fmt: skip
+    """Write consents.csv of delivery i: every consent given so far to be screened."""
+    window = world.window
+    key = person * 10**9 + household
+    pair, first = np.unique(key, return_index=True)
+    last = np.zeros(len(pair), dtype=np.int64)
+    at = np.searchsorted(pair, key)
+    began = np.full(len(pair), 10**6)
+    np.minimum.at(began, at, month)
+    np.maximum.at(last, at, month)
+    who, home = person[first], household[first]
+    agreed = (world.uniform("screening consent", home) < 0.45) & (
+        world.uniform("screening consent of a member", who) < 0.95
+    )
+    number = np.flatnonzero(agreed)
+    who, home, began, last = (column[agreed] for column in (who, home, began, last))
+    granted = month_start(began) + (28 * world.uniform("consent day", home)).astype(np.int64)
+    closed = np.where(last < window.first + window.months - 1, month_start(last + 1), OPEN)
+    taken_back = granted + 30 + (300 * world.uniform("consent days", who)).astype(np.int64)
+    regrets = world.uniform("consent taken back", who) < 0.08
+    ended = np.where(regrets, np.minimum(taken_back, closed), closed)
+    ended = np.maximum(ended, granted)
+    as_of = window.as_of(i)
+    shown = np.flatnonzero(granted <= as_of)
+    shown = shown[np.lexsort((number[shown], granted[shown]))]
+    record = ledger.record(who[shown], month_start(began[shown]), i)
+    columns: Columns = {
+        "consent_id": np.char.add("C", digits(number[shown], 8)),
+        "client_id": ids[record],
+        "purpose": np.full(len(shown), "SCREEN"),
+        "granted_on": dates(granted[shown], "us"),
+        "revoked_on": dates(np.where(ended[shown] <= as_of, ended[shown], OPEN), "us"),
+        "channel": np.where(world.uniform("consent channel", home[shown]) < 0.7, "W", "O"),
+    }
+    desk.put("benefits", window.folder(i), "consents.csv", columns)
 
 
 def _client_ids(world: World, ledger: Ledger, person: np.ndarray, month: np.ndarray) -> Coded:
