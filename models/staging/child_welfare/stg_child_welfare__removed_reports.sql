@@ -1,0 +1,9 @@
+with
+
+removed as (
+
+    {{ removed_records('child_welfare', 'child_file', ['subyr', 'rptid', 'chid']) }}
+
+)
+
+select * from removed

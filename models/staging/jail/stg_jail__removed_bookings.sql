@@ -1,0 +1,9 @@
+with
+
+removed as (
+
+    {{ removed_records('jail', 'bookings', ['booking_no']) }}
+
+)
+
+select * from removed

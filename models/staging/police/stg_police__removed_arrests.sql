@@ -1,0 +1,9 @@
+with
+
+removed as (
+
+    {{ removed_records('police', 'arrests', ['arrest_transaction_no']) }}
+
+)
+
+select * from removed
