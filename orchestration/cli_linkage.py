@@ -24,7 +24,7 @@ def linkage() -> None:
 @click.option("--truth", type=DIRECTORY, required=True, help="Folder with the truth files.")
 @AS_JSON
 def score(truth: Path, as_json: bool) -> None:
-    """Pairwise precision, recall and F1 of the person ids against a truth.
+    """Pairwise precision, recall and F1 of the person ids against a truth, and whom it splits.
 
     \b
     Example:
@@ -42,6 +42,20 @@ def score(truth: Path, as_json: bool) -> None:
         f"of {facts['true_pairs']:,} true pairs among {facts['n_records']:,} source records; "
         f"{facts['not_in_crosswalk']:,} records of the truth never reached linkage"
     )
+    split = facts["split_by_race"]
+    if not split or not split["groups"]:
+        return
+    click.echo("share of persons with two records or more who are split, 95 % interval:")
+    for name, rate in split["groups"].items():
+        if rate["share"] is None:
+            click.echo(f"  {name:40} too few to show, of {rate['of']:,}")
+            continue
+        low, high = rate["interval"]
+        click.echo(
+            f"  {name:40} {rate['share']:5.1f} %  [{low:.2f}, {high:.2f}]  of {rate['of']:,}"
+        )
+    if split["gap"] is not None:
+        click.echo(f"gap between race groups of 300 persons or more: {split['gap']:.2f} points")
 
 
 @linkage.command()

@@ -25,8 +25,6 @@ NAMES = ("febrl3", "febrl4", "pseudopeople-2020", "pseudopeople-all")
 # that is frozen: fewer keep a benchmark under a minute.
 _SAMPLE_PAIRS = 2e6
 _SEED = 1
-# The least a subgroup counts before its split rate is compared.
-_LEAST_GROUP = 300
 
 
 def run(
@@ -172,20 +170,10 @@ def _persons(person: numpy.ndarray, cluster: numpy.ndarray) -> dict[str, int]:
 
 
 def _gap(sample: Sample, cluster: numpy.ndarray) -> dict:
-    """Percentage points between the groups whose persons are split most and least often, over
-    persons with two records or more."""
-    import pandas
+    """scoring.split_rates between the groups of a sample, where it has any."""
+    from orchestration.linkage import scoring
 
     if sample.group is None:
         return {}
-    frame = pandas.DataFrame({"person": sample.person, "cluster": cluster, "group": sample.group})
-    by_person = frame.groupby("person").agg(
-        records=("cluster", "size"), clusters=("cluster", "nunique"), group=("group", "first")
-    )
-    by_person = by_person[by_person["records"] > 1].dropna(subset=["group"])
-    rates = by_person.assign(split=by_person["clusters"] > 1).groupby("group")["split"]
-    shown = (100 * rates.mean())[rates.size() >= _LEAST_GROUP]
-    return {
-        "split_rate_by_group": {name: round(float(rate), 2) for name, rate in shown.items()},
-        "split_rate_gap_points": round(float(shown.max() - shown.min()), 2),
-    }
+    told = scoring.split_rates(sample.person, cluster, sample.group)
+    return {"split_rate_by_group": told["groups"], "split_rate_gap_points": told["gap"]}

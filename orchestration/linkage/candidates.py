@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.linkage.encoding import ADDRESS_PARTS, mix, packed, starts
+from orchestration.linkage.encoding import ADDRESS_PARTS, counting, mix, packed, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ def pairs(
     label: node per record. A block of more than `cap` nodes (cap_of) proposes nothing: it is a
     placeholder, an institution's address or a very common name, and another block finds its
     true pairs. kept: given a block's name and its records (as `rows` gives them), which of its
-    rows may propose; for records that are a part of all there are (incremental.py).
+    rows may propose; for records that are a part of all there are (parts.py).
     """
     import numpy
 
@@ -193,7 +193,7 @@ def _all_values(
     record, code = further
     begin = numpy.searchsorted(rid, record, "left")
     times = numpy.searchsorted(rid, record, "right") - begin
-    again = numpy.repeat(begin, times) + _counting(times)
+    again = numpy.repeat(begin, times) + counting(times)
     value = numpy.repeat(code, times)
     new = value != own[again]
     at = numpy.concatenate([numpy.arange(len(rid)), again[new]])
@@ -205,12 +205,3 @@ def _by_record(rid: numpy.ndarray, code: numpy.ndarray) -> tuple[numpy.ndarray, 
     together = (rid.astype("int64") << 32) | (code.astype("int64") + 1)
     together.sort()
     return (together >> 32).astype("int32"), ((together & 0xFFFFFFFF) - 1).astype("int32")
-
-
-def _counting(times: numpy.ndarray) -> numpy.ndarray:
-    """0, 1, ... times[0] - 1, 0, 1, ... times[1] - 1, and so on."""
-    import numpy
-
-    total = int(times.sum())
-    start = numpy.cumsum(times) - times
-    return numpy.arange(total) - numpy.repeat(start, times)

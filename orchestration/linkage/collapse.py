@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import overrides
-from orchestration.linkage.encoding import MISSING, mix, packed, starts
+from orchestration.linkage.encoding import MISSING, counting, mix, packed, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +55,7 @@ def nodes(duck: duckdb.DuckDBPyConnection, fields: Fields) -> tuple[numpy.ndarra
 
     count = fields.count
     edges = [
-        _same_key_edges(duck),
+        _same_key_edges(duck, count),
         overrides.must_link(duck),
         *(_alike(fields, key) for key in SAFE_KEYS.values()),
     ]
@@ -65,9 +65,11 @@ def nodes(duck: duckdb.DuckDBPyConnection, fields: Fields) -> tuple[numpy.ndarra
     # back to its source keys and is left to the comparison of pairs.
     doubtful = numpy.concatenate([_disagreeing(fields, label), overrides.kept_apart(duck, label)])
     if len(doubtful):
-        keep = ~numpy.isin(label, doubtful)
-        edges[2:] = [(left[keep[left]], right[keep[left]]) for left, right in edges[2:]]
-        label = _joined(edges, count)
+        apart = numpy.zeros(count, dtype=bool)
+        apart[doubtful] = True
+        apart = apart[label]
+        edges[2:] = [(left[~apart[left]], right[~apart[left]]) for left, right in edges[2:]]
+        label = _fallen_back(label, apart, edges[:2])
     overrides.demand_consistent(duck, label)
 
     rule = numpy.full(count, -1, dtype="int8")
@@ -126,21 +128,32 @@ def _disagree(fields: Fields, rid: numpy.ndarray, start: numpy.ndarray) -> numpy
     """Per group of records (rid from each `start` to the next): does what is known disagree?"""
     import numpy
 
-    def differ(values: numpy.ndarray) -> numpy.ndarray:
-        known = numpy.where(values < 0, numpy.iinfo("int32").max, values)
-        highest = numpy.maximum.reduceat(values, start)
-        return (highest >= 0) & (numpy.minimum.reduceat(known, start) != highest)
-
     wrong = numpy.zeros(len(start), dtype=bool)
     for name in ONE_VALUE:
-        wrong |= differ(fields.codes[name][rid])
+        wrong |= _differ(fields.codes[name][rid], start)
     date = fields.codes["dob"][rid]
-    missing = date < 0
-    apart = sum(
-        differ(numpy.where(missing, MISSING, part)).astype("int8")
-        for part in (date // 10000, date // 100 % 100, date % 100)
-    )
-    return wrong | (apart > DATE_PARTS_APART)
+    other_date = numpy.flatnonzero(_differ(date, start) & ~wrong)
+    if len(other_date):
+        size = numpy.diff(numpy.append(start, len(rid)))[other_date]
+        date = date[numpy.repeat(start[other_date], size) + counting(size)]
+        within = numpy.cumsum(size) - size
+        missing = date < 0
+        apart = sum(
+            _differ(numpy.where(missing, MISSING, part).astype("int32"), within).astype("int8")
+            for part in (date // 10000, date // 100 % 100, date % 100)
+        )
+        wrong[other_date] = apart > DATE_PARTS_APART
+    return wrong
+
+
+def _differ(values: numpy.ndarray, start: numpy.ndarray) -> numpy.ndarray:
+    """Per group: are two of its known values (int32, MISSING for none) different?"""
+    import numpy
+
+    highest = numpy.maximum.reduceat(values, start)
+    # MISSING is the greatest number there is, read without its sign
+    lowest = numpy.minimum.reduceat(values.view("uint32"), start)
+    return (highest >= 0) & (lowest != highest.view("uint32"))
 
 
 def rules() -> tuple[str, ...]:
@@ -149,27 +162,34 @@ def rules() -> tuple[str, ...]:
 
 
 def _same_key_edges(
-    duck: duckdb.DuckDBPyConnection,
+    duck: duckdb.DuckDBPyConnection, count: int
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Pairs of variants of one source key, save those of keys used for two persons."""
-    duck.execute(
-        """
-        create or replace temp table repeated as
-        with hashed as (select rid, hash(source_system, source_person_key) as key from record),
-        used as (select key from hashed group by key having count(*) > 1)
-        select rid from hashed semi join used using (key)
-        """
-    )
+    import numpy
+
+    hashes = duck.execute("select hash(source_system, source_person_key) as key from record")
+    together, bits = packed(hashes.fetchnumpy()["key"], numpy.arange(count), count)
+    same = starts(together >> numpy.uint64(bits))
+    times = numpy.diff(numpy.append(same, count))
+    again = numpy.repeat(times > 1, times)
+    repeated = (together[again] & numpy.uint64((1 << bits) - 1)).astype("int32")
+    if not len(repeated):
+        return repeated, repeated
+    repeated.sort()
+    register(duck, "repeated", rid=repeated)
     found = duck.execute(
         f"""
         with variant as (
             select
-                rid, source_system, fn, sex,
-                coalesce(fn_forms, [fn]) as forms,
-                cast(dob as varchar) as dob,
+                rid, source_system, word as fn, nullif(sex, -1) as sex,
+                coalesce(forms, [record.fn]) as forms,
+                cast(nullif(dob, -1) as varchar) as dob,
                 min(rid) over of_key as head,
                 count(*) over of_key as variants
             from record semi join repeated using (rid)
+            left join name_word on code = record.fn
+            left join (select given, list(form) as forms from given_form group by given)
+                on given = record.fn
             window of_key as (partition by source_system, source_person_key)
         ),
         pair as (
@@ -210,6 +230,29 @@ def _same_key_edges(
 
 def _sql_list(values: tuple[str, ...]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+def _fallen_back(
+    label: numpy.ndarray,
+    apart: numpy.ndarray,
+    edges: list[tuple[numpy.ndarray, numpy.ndarray]],
+) -> numpy.ndarray:
+    """Components over `edges` among the records marked as apart, all others as they were."""
+    import numpy
+
+    count = len(label)
+    within = numpy.flatnonzero(apart)
+    place = numpy.full(count, -1, dtype="int32")
+    place[within] = numpy.arange(len(within), dtype="int32")
+    inner = _joined(
+        [(place[left[apart[left]]], place[right[apart[left]]]) for left, right in edges],
+        len(within),
+    )
+    # labels are numbered by their first record, inside and out
+    first = starts(numpy.maximum.accumulate(label))[label]
+    first[within] = within[starts(numpy.maximum.accumulate(inner))[inner]]
+    is_first = first == numpy.arange(count)
+    return (numpy.cumsum(is_first) - 1).astype("int32")[first]
 
 
 def _joined(edges: list[tuple[numpy.ndarray, numpy.ndarray]], count: int) -> numpy.ndarray:

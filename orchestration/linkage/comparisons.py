@@ -55,8 +55,9 @@ FACTS: dict[str, str] = {
     "swapped": "coalesce(fn_l = ln_r and ln_l = fn_r and fn_l <> ln_l, false)",
     "swapped_with_a_slip": "coalesce(jaro_winkler_similarity(fn_l, ln_r) >= 0.85"
     " and jaro_winkler_similarity(ln_l, fn_r) >= 0.85, false)",
-    "shortened": "coalesce(starts_with(fn_l, fn_r) or starts_with(fn_r, fn_l)"
-    " or (length(fn_l) >= 4 and length(fn_r) >= 4 and left(fn_l, 4) = left(fn_r, 4)), false)",
+    "shortened": "case when fn_l = fn_r then true else"
+    " coalesce(starts_with(fn_l, fn_r) or starts_with(fn_r, fn_l)"
+    " or (length(fn_l) >= 4 and length(fn_r) >= 4 and left(fn_l, 4) = left(fn_r, 4)), false) end",
     # also where the other order is known by initials only: ERIC J and JAMES E
     "middle_as_first": "(coalesce(fn_l = mn_r, false) or coalesce(fn_r = mn_l, false)"
     " or coalesce(left(fn_l, 1) = mi_r and left(fn_r, 1) = mi_l and mi_l <> mi_r, false))",
@@ -69,19 +70,19 @@ FACTS: dict[str, str] = {
     "last_similarity": _similarity("ln", "{same_last}"),
     "last_unlike": "ln_l is not null and ln_r is not null and {last_similarity} < 0.85"
     " and not {swapped}",
-    "same_address": _in_common("addr"),
+    "same_address": _in_common("addr_code"),
     "same_zip_code": _in_common("zip_code"),
     "same_ssn": _in_common("ssn"),
     "same_last_four": "case when ssn_l is null or ssn_r is null then ("
     + _in_common("ssn4")
     + ") else false end",
-    # Damerau-Levenshtein costs some forty times the two cheap tests that guard it.
+    # Two digits exchanged differ in two places. Damerau-Levenshtein costs some forty times the
+    # cheap test that guards it.
     "ssn_slip": "case when ssn_l is null or ssn_r is null then false"
-    " when hamming(ssn_l, ssn_r) <= 1 then true"
-    " when left(ssn_l, 4) = left(ssn_r, 4) or right(ssn_l, 4) = right(ssn_r, 4)"
-    " then damerau_levenshtein(ssn_l, ssn_r) <= 1 else false end",
+    " when ssn_l = ssn_r or hamming(ssn_l, ssn_r) <= 1 then true"
+    " when hamming(ssn_l, ssn_r) = 2 then damerau_levenshtein(ssn_l, ssn_r) <= 1 else false end",
     "same_date": _in_common("dob"),
-    "date_slip": "coalesce("
+    "date_slip": "case when dob_l is null or dob_r is null or dob_l = dob_r then false else ("
     # day and month exchanged
     "(left(dob_l, 4) = left(dob_r, 4) and substr(dob_l, 5, 2) = right(dob_r, 2)"
     " and right(dob_l, 2) = substr(dob_r, 5, 2))"
@@ -89,10 +90,11 @@ FACTS: dict[str, str] = {
     # the last two digits of the year exchanged
     " or (right(dob_l, 4) = right(dob_r, 4) and left(dob_l, 2) = left(dob_r, 2)"
     " and substr(dob_l, 3, 1) = substr(dob_r, 4, 1)"
-    " and substr(dob_l, 4, 1) = substr(dob_r, 3, 1)), false)",
-    "two_of_three": "coalesce((left(dob_l, 4) = left(dob_r, 4))::integer"
+    " and substr(dob_l, 4, 1) = substr(dob_r, 3, 1))) end",
+    "two_of_three": "case when dob_l is null or dob_r is null or dob_l = dob_r then false"
+    " else (left(dob_l, 4) = left(dob_r, 4))::integer"
     " + (substr(dob_l, 5, 2) = substr(dob_r, 5, 2))::integer"
-    " + (right(dob_l, 2) = right(dob_r, 2))::integer = 2, false)",
+    " + (right(dob_l, 2) = right(dob_r, 2))::integer = 2 end",
     "same_month": "coalesce((dob_l is null or dob_r is null) and ym_l = ym_r, false)",
     "same_year": "coalesce((ym_l is null or ym_r is null) and yr_l = yr_r, false)",
     # Known to the day on both sides and not explained by one slip of the pen.

@@ -82,37 +82,24 @@ def encode(duck: duckdb.DuckDBPyConnection) -> Fields:
     """The fields of table `record` (records.prepare)."""
     import numpy
 
-    codes: dict[str, numpy.ndarray] = {}
-    words: dict[str, pyarrow.Array] = {}
-
-    names = {column: _column(duck, column).dictionary_encode() for column in _NAMES}
-    forms = duck.sql("select rid, unnest(fn_forms) as name from record").to_arrow_table()
-    surnames = duck.sql("select rid, unnest(surnames) as name from record").to_arrow_table()
-    further = {
-        key: table["name"].combine_chunks().dictionary_encode()
-        for key, table in (("forms", forms), ("surnames", surnames))
-    }
-    words["name"], coded = _unified({**names, **further})
-    for column in _NAMES:
-        codes[column] = coded[column]
+    names = (*_NAMES, *_WORDS, *NUMBERS)
+    # in the order of the table, which is that of rid
+    codes = dict(duck.execute(f"select {', '.join(names)} from record").fetchnumpy())
+    is_linkable = duck.execute("select is_linkable from record").fetchnumpy()["is_linkable"]
+    words = {}
+    for name in ("name", *_WORDS):
+        known = duck.sql(f"select word from {name}_word").to_arrow_table()["word"]
+        words[name] = known.combine_chunks().cast("string")
     codes["mi"] = _first_letter(words["name"], codes["mn"])
-
-    for column in _WORDS:
-        words[column], one = _unified({column: _column(duck, column).dictionary_encode()})
-        codes[column] = one[column]
-    for column in NUMBERS:
-        found = duck.execute(
-            f"select coalesce(cast({column} as integer), {MISSING}) as code from record"
-            " order by rid"
-        ).fetchnumpy()
-        codes[column] = numpy.asarray(found["code"], dtype="int32")
-    linkable = duck.execute("select is_linkable from record order by rid").fetchnumpy()
+    form = duck.execute("select given, form from given_form order by all").fetchnumpy()
+    rid, at = expanded(codes["fn"], form["given"])
+    surname = duck.execute("select rid, ln from further_surname order by all").fetchnumpy()
     return Fields(
-        codes=codes,
+        codes={name: numpy.asarray(code) for name, code in codes.items()},
         words=words,
-        forms=(forms["rid"].to_numpy(), coded["forms"]),
-        surnames=(surnames["rid"].to_numpy(), coded["surnames"]),
-        is_linkable=numpy.asarray(linkable["is_linkable"], dtype=bool),
+        forms=(rid, form["form"][at]),
+        surnames=(surname["rid"], surname["ln"]),
+        is_linkable=numpy.asarray(is_linkable),
     )
 
 
@@ -155,42 +142,78 @@ def starts(ordered: numpy.ndarray) -> numpy.ndarray:
     return numpy.flatnonzero(numpy.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
-def _column(duck: duckdb.DuckDBPyConnection, column: str) -> pyarrow.Array:
+def dictionary(column: pyarrow.ChunkedArray) -> pyarrow.DictionaryArray:
+    """A column of texts as one dictionary and the place of each record's text in it."""
     import pyarrow
 
-    table = duck.sql(f"select {column} as value from record order by rid").to_arrow_table()
-    chunks = table["value"].combine_chunks()
-    return chunks.cast(pyarrow.string())
+    if not pyarrow.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return column.unify_dictionaries().combine_chunks()
 
 
-def _indices(encoded: pyarrow.DictionaryArray) -> numpy.ndarray:
+def indices(encoded: pyarrow.DictionaryArray) -> numpy.ndarray:
+    """The place of each record's value in its dictionary, MISSING (-1: the last) for none."""
     import numpy
 
     codes = encoded.indices.fill_null(MISSING).to_numpy(zero_copy_only=False)
     return numpy.asarray(codes, dtype="int32")
 
 
+def expanded(code: numpy.ndarray, of: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(record, place in `of`) of every value that lists of values, by code, give a record.
+
+    code: of each record; of: the code each value is of, ascending.
+    """
+    import numpy
+
+    most = int(of[-1]) + 1 if len(of) else 0
+    times = numpy.bincount(of, minlength=most + 1)
+    begin = numpy.cumsum(times) - times
+    # -1 and codes beyond the last list stand at the end, where there is none
+    code = numpy.minimum(numpy.where(code < 0, most, code), most)
+    record = numpy.flatnonzero(times[code])
+    code = code[record]
+    return (
+        numpy.repeat(record.astype("int32"), times[code]),
+        numpy.repeat(begin[code], times[code]) + counting(times[code]),
+    )
+
+
+def counting(times: numpy.ndarray) -> numpy.ndarray:
+    """0, 1, ... times[0] - 1, 0, 1, ... times[1] - 1, and so on."""
+    import numpy
+
+    total = int(times.sum())
+    start = numpy.cumsum(times) - times
+    return numpy.arange(total) - numpy.repeat(start, times)
+
+
 def _with_missing(encoded: pyarrow.DictionaryArray) -> numpy.ndarray:
     """Codes by the code they stand for, MISSING for MISSING (which is -1, so the last)."""
     import numpy
 
-    return numpy.append(_indices(encoded), MISSING).astype("int32")
+    return numpy.append(indices(encoded), MISSING).astype("int32")
 
 
-def _unified(encoded: dict[str, pyarrow.DictionaryArray]) -> tuple[pyarrow.Array, dict]:
+def ranked(encoded: dict[str, pyarrow.DictionaryArray]) -> tuple[pyarrow.Array, dict]:
     """One sorted dictionary for several columns, and the columns' codes in it."""
     import numpy
     import pyarrow
     import pyarrow.compute as compute
 
-    words = compute.unique(
-        pyarrow.concat_arrays([column.dictionary for column in encoded.values()])
-    )
-    words = words.take(compute.sort_indices(words))
+    several = len(encoded) > 1
+    every = pyarrow.concat_arrays([column.dictionary for column in encoded.values()])
+    words = compute.unique(every) if several else every
+    order = compute.sort_indices(words)
+    words = words.take(order)
     coded = {}
     for name, column in encoded.items():
-        rank = compute.index_in(column.dictionary, words).to_numpy(zero_copy_only=False)
-        coded[name] = numpy.append(rank, MISSING).astype("int32")[_indices(column)]
+        if several:
+            rank = compute.index_in(column.dictionary, words).to_numpy(zero_copy_only=False)
+        else:
+            rank = numpy.empty(len(order), dtype="int32")
+            rank[order.to_numpy()] = numpy.arange(len(order), dtype="int32")
+        coded[name] = numpy.append(rank, MISSING).astype("int32")[indices(column)]
     return words, coded
 
 
@@ -199,6 +222,6 @@ def _first_letter(words: pyarrow.Array, codes: numpy.ndarray) -> numpy.ndarray:
     import numpy
     import pyarrow.compute as compute
 
-    letters = compute.utf8_slice_codeunits(words, 0, 1).to_pylist()
-    number = numpy.array([*(ord(letter) for letter in letters), MISSING], dtype="int32")
-    return number[codes]
+    letter = compute.utf8_slice_codeunits(words, 0, 1).dictionary_encode()
+    number = numpy.array([*map(ord, letter.dictionary.to_pylist()), MISSING], dtype="int32")
+    return number[_with_missing(letter)][codes]

@@ -61,7 +61,7 @@ class Clusters:
 
 @dataclass(frozen=True)
 class Around:
-    """What a run on a part of the records must know of the rest (incremental.py).
+    """What a run on a part of the records must know of the rest (parts.py).
 
     records: how many there are in all; newest_birth_year: of a birth certificate among all;
     may_propose: makes the `kept` of candidates.pairs of the part's fields.
@@ -86,7 +86,9 @@ def link_records(
     """
     duck = memory(threads)
     try:
-        records.prepare(duck, table, fingerprints=False)
+        records.prepare(duck, table)
+        # what is read of it now is in DuckDB
+        del table
         overrides.prepare(duck, overrides.none())
         return run(duck, with_model, say or (lambda text: None), explained=False)
     finally:
@@ -132,9 +134,12 @@ def run(
     say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {len(left):,} pairs")
 
     collapse.register(duck, "candidate", l=left, r=right)
-    compared = numpy.unique(numpy.concatenate([left, right]))
+    compared = numpy.zeros(count, dtype=bool)
+    compared[left] = compared[right] = True
+    compared = numpy.flatnonzero(compared)
     nodes.build(duck, fields, node, compared, with_model.frequencies)
-    weights.score_pairs(duck, with_model, "candidate", "scored", features=features)
+    told = {"features": features, "shares": explained}
+    weights.score_pairs(duck, with_model, "candidate", "scored", **told)
     overrides.veto(duck)
     left, right, weight, vetoed = scored(duck)
     component, cut = clusters.capped_components(
@@ -148,7 +153,7 @@ def run(
 
     # Average-linkage needs every pair inside a component, not only those that share a block.
     if _unscored_inside(duck, component):
-        weights.score_pairs(duck, with_model, "unscored", "scored_later", features=features)
+        weights.score_pairs(duck, with_model, "unscored", "scored_later", **told)
         duck.execute("insert into scored select * from scored_later")
         overrides.veto(duck)
         left, right, weight, vetoed = scored(duck)

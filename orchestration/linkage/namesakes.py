@@ -51,7 +51,7 @@ def merge(
     found = duck.execute(
         f"""
         with newest as (
-            select greatest(max(yr::integer), {newest_birth_year or "null"}::integer) as year
+            select greatest(max(nullif(yr, -1)), {newest_birth_year or "null"}::integer) as year
             from member where source_system = 'vital_child'
         ),
         known as (

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from orchestration.linkage.encoding import DIGITS, NUMBERS, starts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
     import numpy
     import pyarrow
@@ -23,13 +25,17 @@ _SINGLE = ("fn", "mn", "ln", "sex", "addr", "zip_code", "dob", "ym", "yr", "ssn"
            "generation")  # fmt: skip
 # Fields of which a node keeps every value, as <field>_all; null where it has one or none.
 _SEVERAL = ("fn", "addr", "zip_code", "dob", "ssn", "ssn4")
+# Long texts, mostly asked whether they are the same: also as codes, <field>_code.
+_AS_CODES = ("addr",)
 # Certificates: a birth or death certificate is one person's, once; so is a place on one birth
 # record.
 _CERTIFICATES = {
-    "births": "case when source_system = 'vital_child' then source_person_key end",
-    "deaths": "case when source_system = 'vital_death' then source_person_key end",
-    "parent_of": "case when source_system in ('vital_mother', 'vital_father')"
-    " then source_system || ' ' || source_person_key end",
+    "births": ("source_person_key", "source_system = 'vital_child'"),
+    "deaths": ("source_person_key", "source_system = 'vital_death'"),
+    "parent_of": (
+        "source_system || ' ' || source_person_key",
+        "source_system in ('vital_mother', 'vital_father')",
+    ),
 }
 # A node with more values than this is a placeholder; longer lists only cost time.
 MAX_LIST = 60
@@ -75,6 +81,9 @@ def build(
         columns[name] = _written(fields, name, chosen)
         if name in _SEVERAL:
             columns[f"{name}_all"] = _lists(fields, name, *values[:2], count, least=2)
+        if name in _AS_CODES:
+            columns[f"{name}_code"] = pyarrow.array(chosen, mask=chosen < 0)
+            columns[f"{name}_code_all"] = _lists(fields, None, *values[:2], count, least=2)
         if name in frequencies:
             columns[f"tf_{name}"] = _shares(fields.dictionary(name), frequencies[name], chosen)
     births = _values(at, fields.codes["plurality_order"][rid])
@@ -91,26 +100,37 @@ def build(
     )
     columns["ln_all"] = _lists(fields, "ln", *surnames[:2], count, least=2)
 
+    for name, (certificate, which) in _CERTIFICATES.items():
+        columns[name] = _certificates(duck, of_record, certificate, which, count)
+
     duck.register("_nodes", pyarrow.table(columns))
-    certificates = ", ".join(
-        f"list_sort(list_distinct(list({sql}) filter ({sql} is not null)))[:{MAX_LIST}] as {name}"
-        for name, sql in _CERTIFICATES.items()
-    )
-    held = ", ".join(
-        f"case when len({name}) > 0 then {name} end as {name}" for name in _CERTIFICATES
-    )
-    duck.execute(
-        f"""
-        create or replace table node as
-        with certified as (
-            select node as node_id, {certificates} from member
-            where source_system in ('vital_child', 'vital_death', 'vital_mother', 'vital_father')
-            group by node
-        )
-        select _nodes.*, {held} from _nodes left join certified using (node_id) order by node_id
-        """
-    )
+    duck.execute("create or replace table node as select * from _nodes")
     duck.unregister("_nodes")
+
+
+def _certificates(
+    duck: duckdb.DuckDBPyConnection,
+    of_record: numpy.ndarray,
+    certificate: str,
+    which: str,
+    count: int,
+) -> pyarrow.ListArray:
+    """Every node's certificates of one kind, sorted; null where it has none."""
+    import numpy
+    import pyarrow
+    import pyarrow.compute as compute
+
+    found = duck.sql(
+        f"select rid, {certificate} as certificate from record where {which}"
+    ).to_arrow_table()
+    at = of_record[found["rid"].to_numpy()]
+    held = found["certificate"].combine_chunks().cast(pyarrow.string()).dictionary_encode()
+    order = compute.sort_indices(held.dictionary)
+    rank = numpy.empty(len(order), dtype="int32")
+    rank[order.to_numpy()] = numpy.arange(len(order), dtype="int32")
+    code = numpy.where(at < 0, -1, rank[held.indices.to_numpy()]) if len(at) else rank
+    at, code, _ = _values(at, code)
+    return _listed(at, code, count, 1, lambda kept: held.dictionary.take(order).take(kept))
 
 
 def _values(
@@ -167,14 +187,23 @@ def _written(fields: Fields, name: str, code: numpy.ndarray) -> pyarrow.Array:
 
 def _lists(
     fields: Fields,
-    name: str,
+    name: str | None,
     at: numpy.ndarray,
     code: numpy.ndarray,
     count: int,
     *,
     least: int = 1,
 ) -> pyarrow.ListArray:
-    """Every node's values, sorted, at most MAX_LIST; null where it has fewer than `least`."""
+    """Every node's values, sorted, at most MAX_LIST; null where it has fewer than `least`.
+    name: the field as whose text they are written, None for codes."""
+    return _listed(
+        at, code, count, least, lambda kept: _written(fields, name, kept) if name else kept
+    )
+
+
+def _listed(
+    at: numpy.ndarray, code: numpy.ndarray, count: int, least: int, written: Callable
+) -> pyarrow.ListArray:
     import numpy
     import pyarrow
 
@@ -184,8 +213,7 @@ def _lists(
     size = numpy.where(size >= least, numpy.minimum(size, MAX_LIST), 0)
     offsets = numpy.concatenate([[0], numpy.cumsum(size)]).astype("int32")
     return pyarrow.ListArray.from_arrays(
-        pyarrow.array(offsets, mask=numpy.append(size == 0, False)),
-        _written(fields, name, code[kept]),
+        pyarrow.array(offsets, mask=numpy.append(size == 0, False)), written(code[kept])
     )
 
 

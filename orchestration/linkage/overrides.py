@@ -86,7 +86,13 @@ def prepare(duck: duckdb.DuckDBPyConnection, decisions: pyarrow.Table) -> None:
         create or replace table decided as
         with named as (
             select source_system, source_person_key, min(rid) as rid
-            from record group by source_system, source_person_key
+            from record
+            where (source_system, source_person_key) in (
+                select (left_source_system, left_source_person_key) from _decisions
+                union all
+                select (right_source_system, right_source_person_key) from _decisions
+            )
+            group by source_system, source_person_key
         )
         select override_id, kind, l.rid as l, r.rid as r
         from _decisions

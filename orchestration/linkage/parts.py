@@ -444,7 +444,7 @@ def _block_keys(
 
 def _newest_birth_year(duck: duckdb.DuckDBPyConnection) -> int | None:
     return duck.execute(
-        "select max(yr::integer) from record where source_system = 'vital_child'"
+        "select max(nullif(yr, -1)) from record where source_system = 'vital_child'"
     ).fetchall()[0][0]
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import LifecourseError
+from orchestration.linkage import encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import duckdb
+    import numpy
     import psycopg
     import pyarrow
 
@@ -44,6 +46,14 @@ IDENTITY_COLUMNS = (
     "is_linkable",
 )
 COLUMNS = (*IDENTITY_COLUMNS, "last_load_id")
+_KEY = ("identity_record_id", "source_system", "source_person_key")
+# What many records share; read as dictionaries, which takes half the memory and no time.
+REPEATED = tuple(name for name in COLUMNS if name not in (*_KEY, "ssn"))
+
+# Sr is the first of a name, Jr the second.
+GENERATIONS = {
+    "SR": 1, "I": 1, "JR": 2, "II": 2, "2ND": 2, "III": 3, "3RD": 3, "IV": 4, "4TH": 4, "V": 5,
+}  # fmt: skip
 
 # Written where no given name is known; two of them are no agreement. Vital records and
 # hospitals write the first group for a newborn, shelters and jails the second, a census the
@@ -127,7 +137,10 @@ def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table
         pyarrow.BufferReader(buffer.getvalue()),
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(COLUMNS, pyarrow.string()),
+            column_types={
+                **dict.fromkeys(COLUMNS, pyarrow.string()),
+                **dict.fromkeys(REPEATED, pyarrow.dictionary(pyarrow.int32(), pyarrow.string())),
+            },
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             null_values=[""],
@@ -140,164 +153,212 @@ def prepare(
     duck: duckdb.DuckDBPyConnection,
     table: pyarrow.Table,
     *,
-    fingerprints: bool = True,
     placeholders: Sequence[str] = (),
 ) -> None:
     """Make table `record` in DuckDB: one row per identity record, fields ready to compare.
 
-    fn, ln: given name and surname in one piece; fn_forms: the formal names a given name may
-    stand for, null where it stands for itself alone; surnames: ln, each part of it and the
-    maiden name, null where that is ln alone; dob: YYYYMMDD where the day is known, ym: YYYYMM,
-    yr: YYYY, all integers; generation: 1 for SR, 2 for JR or II, and so on. fingerprints: add
-    row_hash, which a run with a memory of the last one compares. placeholders: numbers known
-    to be nobody's (MAX_NAMES_PER_SSN), where the records are a part; those found and those given
-    are table `placeholder` (shared).
+    table: text columns, dictionary-encoded or not, in the order of rid. Fields become codes
+    (encoding.py), -1 where missing; the texts behind them are kept once each, in the tables
+    `<dictionary>_word`. fn, mn, ln: names in one piece; addr, zip_code, sex, plurality_order: as
+    delivered; dob: YYYYMMDD where the day is known, ym: YYYYMM, yr: YYYY; ssn, ssn4: the number;
+    generation: 1 for SR, 2 for JR or II, and so on. Table `given_form` (given, form): the formal
+    names a given name may stand for, where that is not itself alone; `further_surname` (rid, ln):
+    the surname, its parts and the maiden name, where that is not the surname alone.
+    placeholders: numbers known to be nobody's (MAX_NAMES_PER_SSN), where the records are a part;
+    those found and those given are table `placeholder` (shared).
     """
-    duck.register("identity_record", table)
+    import numpy
+    import pyarrow
+    import pyarrow.compute as compute
+
+    text = {name: encoding.dictionary(table[name]) for name in REPEATED}
+    codes, words = _names(duck, text)
+    for name, column in (
+        ("addr", "address_key"),
+        ("zip_code", "zip"),
+        ("sex", "sex"),
+        ("plurality_order", "plurality_order"),
+    ):
+        words[name], coded = encoding.ranked({name: text[column]})
+        codes[name] = coded[name]
+    for name, known in words.items():
+        _keep(duck, f"{name}_word", code=numpy.arange(len(known), dtype="int32"), word=known)
+
+    def number(column: str, of: Callable[[pyarrow.Array], pyarrow.Array]) -> numpy.ndarray:
+        """An integer per record, worked out once for each distinct text."""
+        told = of(text[column].dictionary).cast(pyarrow.int32()).fill_null(encoding.MISSING)
+        return numpy.append(told.to_numpy(), encoding.MISSING).astype("int32")[
+            encoding.indices(text[column])
+        ]
+
+    precise = pyarrow.array(["year", "month", "day"])
+    born = number("birth_date", lambda said: compute.replace_substring(said, "-", ""))
+    parts = number(
+        "birth_date_precision",
+        lambda said: compute.index_in(said, precise),
+    )
+    parts[born < 0] = encoding.MISSING
+    for name, least, unit in (("dob", 2, 1), ("ym", 1, 100), ("yr", 0, 10_000)):
+        codes[name] = numpy.where(parts >= least, born // unit, encoding.MISSING).astype("int32")
+    ssn = table["ssn"].cast(pyarrow.int32()).fill_null(encoding.MISSING).to_numpy()
+    ssn4 = number("ssn_last4", lambda said: said)
+    ssn4 = numpy.where((ssn4 < 0) & (ssn >= 0), ssn % 10_000, ssn4)
+    shared = numpy.union1d(
+        _of_many_names(ssn, codes["fn"]), numpy.array([int(one) for one in placeholders], "int32")
+    )
+    nobodys = numpy.isin(ssn, shared) if len(shared) else numpy.zeros(len(ssn), dtype=bool)
+    codes["ssn"] = numpy.where(nobodys, encoding.MISSING, ssn).astype("int32")
+    codes["ssn4"] = numpy.where(nobodys, encoding.MISSING, ssn4).astype("int32")
+    codes["generation"] = number("suffix", _generations)
+    has = {name: code >= 0 for name, code in codes.items()}
+    is_linkable = number("is_linkable", lambda said: compute.equal(said, "t")) != 0
+    is_linkable &= has["fn"] | has["ln"] | (has["dob"] & has["ssn"])
+    is_linkable &= (
+        has["yr"] | has["ssn4"] | (has["fn"] & has["ln"] & (has["addr"] | has["zip_code"]))
+    )
+    _keep(duck, "placeholder", shared=pyarrow.array([f"{one:09}" for one in shared], "string"))
+    _keep(
+        duck,
+        "record",
+        **{name: table[name] for name in ("rid", *_KEY)},
+        last_load_id=numpy.maximum(number("last_load_id", lambda said: said), 0),
+        **codes,
+        is_linkable=is_linkable,
+    )
+
+
+def _keep(duck: duckdb.DuckDBPyConnection, table: str, **columns: object) -> None:
+    import pyarrow
+
+    duck.register("_incoming", pyarrow.table(columns))
+    duck.execute(f"create or replace table {table} as select * from _incoming")
+    duck.unregister("_incoming")
+
+
+def _of_many_names(ssn: numpy.ndarray, fn: numpy.ndarray) -> numpy.ndarray:
+    """The numbers under which more than MAX_NAMES_PER_SSN given names appear."""
+    import numpy
+
+    known = numpy.sort(ssn[ssn >= 0])
+    start = encoding.starts(known)
+    crowded = known[start][numpy.diff(numpy.append(start, len(known))) > MAX_NAMES_PER_SSN]
+    if not len(crowded):
+        return crowded
+    named = numpy.isin(ssn, crowded) & (fn >= 0)
+    pairs = numpy.unique((ssn[named].astype("int64") << 32) | fn[named])
+    number, names = numpy.unique(pairs >> 32, return_counts=True)
+    return number[names > MAX_NAMES_PER_SSN].astype("int32")
+
+
+def _generations(suffix: pyarrow.Array) -> pyarrow.Array:
+    import pyarrow
+
+    return pyarrow.array(
+        [GENERATIONS.get(said.upper().replace(".", "")) for said in suffix.to_pylist()], "int32"
+    )
+
+
+def _names(
+    duck: duckdb.DuckDBPyConnection, text: dict[str, pyarrow.DictionaryArray]
+) -> tuple[dict[str, numpy.ndarray], dict[str, pyarrow.Array]]:
+    """Codes of fn, mn and ln by record, and their one dictionary; makes tables `given_form` and
+    `further_surname`. A name is cleaned once, not once a record."""
+    import numpy
+    import pyarrow
+    import pyarrow.compute as compute
+
+    def cleaned(sql: str, **typed: pyarrow.Array) -> pyarrow.Table:
+        place = numpy.arange(len(next(iter(typed.values()))), dtype="int32")
+        duck.register("typed", pyarrow.table({"place": place, **typed}))
+        found = duck.sql(sql).to_arrow_table().combine_chunks()
+        duck.unregister("typed")
+        return found
+
     duck.execute("create or replace table nickname as " + _nicknames_sql())
-    _clean_names(duck)
-    # of the few numbers that many records have, those of many names
-    duck.execute(
-        f"""
-        create or replace table placeholder as
-        with crowded as (
-            select ssn from identity_record where ssn is not null
-            group by ssn having count(*) > {MAX_NAMES_PER_SSN}
-        )
-        select ssn as shared from identity_record
-        semi join crowded using (ssn)
-        join given using (first_name)
-        group by ssn having count(distinct fn) > {MAX_NAMES_PER_SSN}
-        """
-    )
-    duck.execute(
-        "insert into placeholder select unnest(?::varchar[]) except select shared from placeholder",
-        [list(placeholders)],
-    )
-    every_field = ", ".join(
-        f"coalesce(identity_record.{column}, '~')" for column in IDENTITY_COLUMNS
-    )
-    row_hash = f", md5(concat_ws('|', {every_field})) as row_hash"
-    duck.execute(
-        f"""
-        create or replace table record as
-        with cleaned as (
-            select
-                rid,
-                identity_record_id,
-                source_system,
-                source_person_key,
-                cast(coalesce(last_load_id, '0') as integer) as last_load_id,
-                given.fn,
-                given.forms as fn_forms,
-                middle.mn,
-                family.ln,
-                family.surnames,
-                case when suffix is not null then case replace(upper(suffix), '.', '')
-                    when 'SR' then 1 when 'I' then 1
-                    when 'JR' then 2 when 'II' then 2 when '2ND' then 2
-                    when 'III' then 3 when '3RD' then 3
-                    when 'IV' then 4 when '4TH' then 4 when 'V' then 5
-                end end as generation,
-                cast(replace(birth_date, '-', '') as integer) as born,
-                case when birth_date_precision = 'day' then born end as dob,
-                case when birth_date_precision in ('day', 'month') then born // 100 end as ym,
-                case when birth_date_precision is not null then born // 10000 end as yr,
-                ssn,
-                coalesce(ssn_last4, right(ssn, 4)) as ssn4,
-                sex,
-                address_key as addr,
-                zip as zip_code,
-                plurality_order,
-                coalesce(identity_record.is_linkable, 't') = 't' as is_linkable
-                {row_hash if fingerprints else ""}
-            from identity_record
-            left join given using (first_name)
-            left join middle using (middle_name)
-            left join family
-                on identity_record.last_name = family.last_name
-                and coalesce(identity_record.maiden_name, '') = family.maiden_name
+    given = cleaned(_GIVEN, name=text["first_name"].dictionary)
+    middle = cleaned(_MIDDLE, name=text["middle_name"].dictionary)
+    # a surname is cleaned together with the maiden name
+    maiden = encoding.indices(text["maiden_name"])
+    count = len(text["maiden_name"].dictionary) + 1
+    last = encoding.indices(text["last_name"]).astype("int64")
+    together = pyarrow.array(last * count + maiden + 1, mask=last < 0).dictionary_encode()
+    pair = together.dictionary.to_numpy()
+    family = cleaned(
+        _FAMILY,
+        last_name=text["last_name"].dictionary.take(pyarrow.array(pair // count)),
+        maiden_name=text["maiden_name"].dictionary.take(
+            pyarrow.array(pair % count - 1, mask=pair % count == 0)
         ),
-        numbered as (
-            select
-                * replace (
-                    case when shared is null then ssn end as ssn,
-                    case when shared is null then ssn4 end as ssn4,
-                    is_linkable
-                    and (
-                        fn is not null or ln is not null
-                        or (dob is not null and shared is null and ssn is not null)
-                    )
-                    and (
-                        yr is not null or (shared is null and ssn4 is not null)
-                        or (fn is not null and ln is not null
-                            and (addr is not null or zip_code is not null))
-                    ) as is_linkable
-                )
-            from cleaned
-            left join placeholder on shared = ssn
-        )
-        select * exclude (born, shared) from numbered
-        """
     )
-    duck.unregister("identity_record")
+    further = {
+        name: compute.list_flatten(lists[name]).combine_chunks()
+        for name, lists in (("forms", given), ("surnames", family))
+    }
+    words, coded = encoding.ranked(
+        {
+            name: values.cast(pyarrow.string()).dictionary_encode()
+            for name, values in (
+                ("fn", given["fn"].combine_chunks()),
+                ("mn", middle["mn"].combine_chunks()),
+                ("ln", family["ln"].combine_chunks()),
+                *further.items(),
+            )
+        }
+    )
+    codes = {
+        name: numpy.append(coded[name], encoding.MISSING).astype("int32")[encoding.indices(of)]
+        for name, of in (
+            ("fn", text["first_name"]),
+            ("mn", text["middle_name"]),
+            ("ln", together),
+        )
+    }
+    # several spellings may be one name
+    form_of = coded["fn"][compute.list_parent_indices(given["forms"]).to_numpy()]
+    forms = numpy.unique((form_of.astype("int64") << 32) | coded["forms"])
+    _keep(duck, "given_form", given=(forms >> 32).astype("int32"),
+          form=(forms & 0xFFFFFFFF).astype("int32"))  # fmt: skip
+    surname_of = compute.list_parent_indices(family["surnames"]).to_numpy()
+    rid, at = encoding.expanded(encoding.indices(together), surname_of)
+    _keep(duck, "further_surname", rid=rid, ln=coded["surnames"][at])
+    return codes, {"name": words}
 
 
-def _clean_names(duck: duckdb.DuckDBPyConnection) -> None:
-    """Tables `given`, `middle`, `family`: each name as typed and what it is compared as. A name
-    is cleaned once, not once a record."""
-    duck.execute(
-        f"""
-        create or replace table given as
-        with typed as (
-            select distinct
-                first_name, nullif(regexp_replace(first_name, '[^A-Z]', '', 'g'), '') as cleaned
-            from identity_record where first_name is not null
-        ),
-        known as (
-            select
-                first_name,
-                case when cleaned not in {NOT_A_FIRST_NAME} and length(cleaned) > 1
-                    then cleaned end as fn
-            from typed
-        )
-        select first_name, fn, forms from known left join nickname on name = fn
-        """
-    )
-    duck.execute(
-        """
-        create or replace table middle as
-        select distinct
-            middle_name, nullif(regexp_replace(middle_name, '[^A-Z]', '', 'g'), '') as mn
-        from identity_record where middle_name is not null
-        """
-    )
-    duck.execute(
-        f"""
-        create or replace table family as
-        with typed as (
-            select distinct last_name, coalesce(maiden_name, '') as maiden_name
-            from identity_record where last_name is not null
-        ),
-        cleaned as (
-            select
-                *,
-                nullif(regexp_replace(last_name, '[^A-Z]', '', 'g'), '') as written,
-                case when written not in {NOT_A_LAST_NAME} then written end as ln,
-                list_sort(list_distinct(list_filter(
-                    [ln, regexp_replace(maiden_name, '[^A-Z]', '', 'g')]
-                    || regexp_split_to_array(last_name, '[^A-Z]+')
-                    || regexp_split_to_array(maiden_name, '[^A-Z]+'),
-                    lambda part: part = ln or (length(part) >= 3 and part not in {PARTICLES})
-                ))) as surnames
-            from typed
-        )
+# `typed`: a dictionary of names and the place of each. One piece of letters; null for a word that
+# is no name.
+_GIVEN = f"""
+    with cleaned as (
+        select place, nullif(regexp_replace(name, '[^A-Z]', '', 'g'), '') as written from typed
+    ),
+    known as (
         select
-            last_name, maiden_name, ln,
-            case when ln is not null and len(surnames) > 1 then surnames end as surnames
+            place,
+            case when written not in {NOT_A_FIRST_NAME} and length(written) > 1
+                then written end as fn
         from cleaned
-        """
     )
+    select fn, forms from known left join nickname on name = fn order by place
+"""
+_MIDDLE = """
+    select nullif(regexp_replace(name, '[^A-Z]', '', 'g'), '') as mn from typed order by place
+"""
+_FAMILY = f"""
+    with cleaned as (
+        select
+            place,
+            nullif(regexp_replace(last_name, '[^A-Z]', '', 'g'), '') as written,
+            case when written not in {NOT_A_LAST_NAME} then written end as ln,
+            list_sort(list_distinct(list_filter(
+                [ln, regexp_replace(coalesce(maiden_name, ''), '[^A-Z]', '', 'g')]
+                || regexp_split_to_array(last_name, '[^A-Z]+')
+                || regexp_split_to_array(coalesce(maiden_name, ''), '[^A-Z]+'),
+                lambda part: part = ln or (length(part) >= 3 and part not in {PARTICLES})
+            ))) as surnames
+        from typed
+    )
+    select ln, case when ln is not null and len(surnames) > 1 then surnames end as surnames
+    from cleaned order by place
+"""
 
 
 def nicknames() -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ from orchestration.errors import LifecourseError, UsageError
 
 if TYPE_CHECKING:
     import numpy
+    import pandas
 
     from orchestration.settings import Settings
 
@@ -26,7 +27,8 @@ def score(settings: Settings, truth_dir: Path) -> dict:
     recall, f1; n_records, n_persons (true), n_person_ids; true_pairs, found_pairs,
     correct_pairs; split_persons (a true person with several ids), mixed_person_ids (an id
     with several true persons); not_in_crosswalk (truth records linkage never saw);
-    by_source: the same figures for each pair of source systems, 'a|b'.
+    by_source: the same figures for each pair of source systems, 'a|b'; split_by_race: split_rates
+    by race and ethnicity, None where the truth has no persons.csv that tells it.
 
     Raises UsageError when there is no records.csv, LifecourseError before the first run.
     """
@@ -56,6 +58,50 @@ def score(settings: Settings, truth_dir: Path) -> dict:
         "not_in_crosswalk": int(len(truth) - len(both)),
         "split_persons": int((both.groupby("person")["person_id"].nunique() > 1).sum()),
         "mixed_person_ids": int((both.groupby("person_id")["person"].nunique() > 1).sum()),
+        "split_by_race": _by_race(truth_dir, both),
+    }
+
+
+def _by_race(truth_dir: Path, both: pandas.DataFrame) -> dict | None:
+    import pandas
+
+    path = _folder(truth_dir) / "persons.csv"
+    if not path.is_file():
+        return None
+    known = pandas.read_csv(path, dtype=str, keep_default_na=False).set_index("person")
+    if "race_ethnicity" not in known:
+        return None
+    group = both["person"].map(known["race_ethnicity"]).to_numpy()
+    return split_rates(both["person"].to_numpy(), both["person_id"].to_numpy(), group)
+
+
+def split_rates(truth: numpy.ndarray, found: numpy.ndarray, group: numpy.ndarray) -> dict:
+    """How often persons of each group are split into several ids.
+
+    truth, found, group: per record its person, its id, and the group of its person (None or ''
+    where not known). Over persons with two records or more: {"groups": {name: cells.rate} of
+    groups with cells.LEAST_GROUP such persons, "gap": points between the highest and the lowest
+    share, None with fewer than two}.
+    """
+    import pandas
+
+    from orchestration.linkage import cells
+
+    frame = pandas.DataFrame({"person": truth, "found": found, "group": group})
+    person = frame.groupby("person").agg(
+        records=("found", "size"), ids=("found", "nunique"), group=("group", "first")
+    )
+    person = person[(person["records"] > 1) & person["group"].fillna("").ne("")]
+    counted = {
+        str(name): (int((part["ids"] > 1).sum()), len(part))
+        for name, part in person.groupby("group")
+        if len(part) >= cells.LEAST_GROUP
+    }
+    # of counts, not of the rounded shares that are shown
+    shares = [100 * split / whole for split, whole in counted.values()]
+    return {
+        "groups": {name: cells.rate(*counts) for name, counts in counted.items()},
+        "gap": round(max(shares) - min(shares), 2) if len(shares) > 1 else None,
     }
 
 
@@ -63,8 +109,7 @@ def persons(truth_dir: Path) -> dict[tuple[str, str], str]:
     """The true person of every source key. Raises UsageError when there is no records.csv."""
     import pandas
 
-    folder = Path(truth_dir)
-    path = (folder / "truth" if (folder / "truth").is_dir() else folder) / "records.csv"
+    path = _folder(truth_dir) / "records.csv"
     if not path.is_file():
         raise UsageError(
             f"There is no records.csv in {truth_dir}; name the folder that holds the truth files."
@@ -74,6 +119,11 @@ def persons(truth_dir: Path) -> dict[tuple[str, str], str]:
     )
     keys = zip(truth["source_system"], truth["source_person_key"], strict=True)
     return dict(zip(keys, truth["person"], strict=True))
+
+
+def _folder(truth_dir: Path) -> Path:
+    folder = Path(truth_dir)
+    return folder / "truth" if (folder / "truth").is_dir() else folder
 
 
 def pair_figures(truth: numpy.ndarray, found: numpy.ndarray, source: numpy.ndarray) -> dict:

@@ -361,10 +361,13 @@ def _name_frequencies(duck: duckdb.DuckDBPyConnection) -> dict[str, dict]:
     for column in ("fn", "ln"):
         rows = duck.execute(
             f"""
-            with person as (select distinct source_system, source_person_key, {column} from record)
-            select {column}, count(*), sum(count(*)) over () from person
-            where {column} is not null group by {column}
-            order by count(*) desc, {column}
+            with person as (
+                select distinct source_system, source_person_key, {column} from record
+                where {column} >= 0
+            )
+            select word, count(*), sum(count(*)) over () from person
+            join name_word on code = {column} group by word
+            order by count(*) desc, word
             """
         ).fetchall()
         total = rows[0][2] if rows else 1

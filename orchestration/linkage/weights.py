@@ -31,14 +31,16 @@ def score_pairs(
     scored: str,
     *,
     features: bool = False,
+    shares: bool = True,
 ) -> None:
     """Make table `scored` (l, r, match_weight, veto, doubt, weight, namesake, ...).
 
     pairs: a table (l, r) of node ids. match_weight: log2 odds as Splink has them, rescored
     where labels trained the model. veto, doubt: the first that holds (comparisons.py). weight:
     match_weight as clustering uses it, held down by a doubt. level_*, share_*: level and weight
-    of each comparison, name frequency included. features: also the columns that rescoring.fit
-    learns from, which a rescored model has in any case.
+    of each comparison, name frequency included; left out where neither `shares` asks for them
+    nor features or a rescored model need them: they are most of the table. features: also the
+    columns that rescoring.fit learns from, which a rescored model has in any case.
     """
     profile = model.profile
     with_features = features or model.rescoring is not None
@@ -46,7 +48,7 @@ def score_pairs(
     kept: dict[str, str] = {}
     named = [c["output_column_name"] for c in profile.comparisons]
     levels = {f"level_{c['output_column_name']}": _level(c) for c in profile.comparisons}
-    shares = {
+    weighed = {
         f"share_{name}": _share(name, trained)
         for name, trained in zip(named, model.splink["comparisons"], strict=True)
     }
@@ -80,7 +82,7 @@ def score_pairs(
             "judged",
             f"""
             select
-                l, r, {", ".join(levels)}, {_columns(shares)}, {veto} as veto, {doubt} as doubt,
+                l, r, {", ".join(levels)}, {_columns(weighed)}, {veto} as veto, {doubt} as doubt,
                 veto is null and {namesake} as namesake{
                 "".join(f", ({sql})::tinyint as {name}" for name, sql in kept.items())
             }
@@ -88,6 +90,12 @@ def score_pairs(
             """,
         )
     )
+    rest = ""
+    if shares or with_features:
+        rest = (
+            ", * exclude (l, r, match_weight, veto, doubt, namesake),"
+            " match_weight as fellegi_sunter"
+        )
     total = " + ".join([str(prior), *(f"share_{name}" for name in named)])
     with_clause = ", ".join(f"{name} as ({sql})" for name, sql in steps)
     duck.execute(
@@ -99,8 +107,7 @@ def score_pairs(
             l, r, match_weight, veto, doubt,
             case when doubt is null then match_weight
                 else least(match_weight, {comparisons.MOST_DOUBTFUL}) end as weight,
-            namesake, * exclude (l, r, match_weight, veto, doubt, namesake),
-            match_weight as fellegi_sunter
+            namesake{rest}
         from weighed
         """
     )

@@ -18,7 +18,7 @@ import pytest
 
 from orchestration import linkage
 from orchestration.errors import LifecourseError, UsageError
-from orchestration.linkage import clusters, comparisons, identifiers, model, records, scoring
+from orchestration.linkage import cells, clusters, comparisons, identifiers, model, records, scoring
 from orchestration.warehouse import connect
 
 TABLE = """
@@ -745,8 +745,34 @@ def test_score_reads_the_truth_over_records_in_both(families, settings, tmp_path
     assert (figures["n_records"], figures["not_in_crosswalk"]) == (4, 1)
     assert (figures["true_pairs"], figures["found_pairs"], figures["correct_pairs"]) == (3, 2, 1)
     assert (figures["split_persons"], figures["mixed_person_ids"]) == (1, 1)
+    assert figures["split_by_race"] is None
+    (tmp_path / "persons.csv").write_text("person,race_ethnicity\np1,A\np2,B\n")
+    # two persons are no group
+    assert linkage.score(settings, tmp_path)["split_by_race"] == {"groups": {}, "gap": None}
     with pytest.raises(UsageError, match=r"no records\.csv"):
         linkage.score(settings, tmp_path / "nowhere")
+
+
+def test_split_rates_are_of_persons_with_two_records_in_groups_that_count():
+    """Three in ten of 400 split, one in ten of 300; persons of one record and a group of 299
+    count for nothing."""
+    truth, found, group = [], [], []
+    for name, persons, of_ten in (("a", 400, 3), ("b", 300, 1), ("few", 299, 9), ("", 300, 9)):
+        for person in range(persons):
+            is_split = person % 10 < of_ten
+            truth += [f"{name}{person}"] * 2
+            found += [f"{name}{person}", f"{name}{person}" + "x" * is_split]
+            group += [name] * 2
+    truth += [f"alone{n}" for n in range(500)]
+    found += truth[-500:]
+    group += ["a"] * 500
+    told = scoring.split_rates(*map(numpy.array, (truth, found, group)))
+    assert {name: (rate["of"], rate["share"]) for name, rate in told["groups"].items()} == {
+        "a": (400, 30.0),
+        "b": (300, 10.0),
+    }
+    assert told["groups"]["a"]["interval"] == cells.interval(120, 400)
+    assert told["gap"] == 20.0
 
 
 def test_linkage_never_reads_a_truth(settings):
