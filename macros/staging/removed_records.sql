@@ -4,6 +4,7 @@
         back as far as loads are kept; as of an earlier load it tells what was gone by then. A record
         that came back is not removed. A snapshot without any row closes nothing.
 
+        Steps after the step `source`, which reads the table as it is now; the last is `removed`.
         agency, table: a delivered table. key_columns: the columns that name its records. -#}
     {%- set history = source(agency, table) -%}
     {%- set key = [] -%}
@@ -11,12 +12,6 @@
         {%- do key.append("btrim(" ~ column ~ ")") -%}
         {%- if not loop.last -%}{%- do key.append("'|'") -%}{%- endif -%}
     {%- endfor -%}
-    with source as (
-
-        select * from {{ history }}
-
-    ),
-
     told as (
 
         select {{ key | join(' || ') }} as source_record_key
@@ -58,23 +53,27 @@
         from held
         group by source_record_key
 
+    ),
+
+    removed as (
+
+        select
+            -- identifiers
+            last_held.source_record_key,
+
+            -- delivery
+            last_loads.load_id as last_load_id,
+            last_loads.delivery as last_delivery,
+            next_loads.load_id as removed_by_load_id,
+            next_loads.delivery as removed_delivery
+        from last_held
+        inner join loads_in_order as last_loads
+            on last_held.load_number = last_loads.load_number
+        inner join loads_in_order as next_loads
+            on last_held.load_number + 1 = next_loads.load_number
+        left join told
+            on last_held.source_record_key = told.source_record_key
+        where told.source_record_key is null
+
     )
-
-    select
-        -- identifiers
-        last_held.source_record_key,
-
-        -- delivery
-        last_loads.load_id as last_load_id,
-        last_loads.delivery as last_delivery,
-        next_loads.load_id as removed_by_load_id,
-        next_loads.delivery as removed_delivery
-    from last_held
-    inner join loads_in_order as last_loads
-        on last_held.load_number = last_loads.load_number
-    inner join loads_in_order as next_loads
-        on last_held.load_number + 1 = next_loads.load_number
-    left join told
-        on last_held.source_record_key = told.source_record_key
-    where told.source_record_key is null
 {%- endmacro %}

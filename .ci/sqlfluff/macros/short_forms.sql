@@ -53,4 +53,4 @@
 {% macro ije_race_code() %}upper(race1){% endmacro %}
 {% macro clean_instant_utc(column) %}cast({{ column }} as timestamp){% endmacro %}
 {% macro hmis_speaks(fiscal_year) %}exists (select 1 from exports_2026 cross join exports_2024){% endmacro %}
-{% macro removed_records(agency, table, key_columns) %}select * from {{ source(agency, table) }}{% endmacro %}
+{% macro removed_records(agency, table, key_columns) %}removed as (select * from source){% endmacro %}
