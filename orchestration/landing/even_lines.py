@@ -8,8 +8,13 @@ Add here: what makes this faster. Keep out: anything that fixed_width does not d
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestration.landing.contracts import Table
 from orchestration.landing.copy_text import CopyBlock
+
+if TYPE_CHECKING:
+    import numpy
 
 BLANK, TAB, NEWLINE, ZERO = 32, 9, 10, 48
 
@@ -41,37 +46,50 @@ class EvenLines:
 
         digits = len(str(first + count))
         width = digits + sum(1 + stop - start for start, stop in self.spans) + 1
+        # What is padding is written as NUL, which the lines do not hold, and deleted at the end.
         out = np.empty((count, width), dtype=np.uint8)
-        keep = np.ones((count, width), dtype=bool)
-        number = np.arange(first, first + count)
+        number = np.arange(first, first + count, dtype=np.int32)
         for place in range(digits - 1, -1, -1):
-            number, digit = np.divmod(number, 10)
-            out[:, place] = digit + ZERO
+            tens = number // 10
+            out[:, place] = number - tens * 10 + ZERO
+            number = tens
         at = digits
+        known = False  # that every line has a value
         has_value = np.zeros(count, dtype=bool)
         for start, stop in self.spans:
             out[:, at] = TAB
             at += 1
             field = lines[:, start:stop]
-            out[:, at : at + stop - start] = field
             filled = field != BLANK
             if filled.all():
-                has_value[:] = True
+                known = True
+                out[:, at : at + stop - start] = field
             else:
-                # Blanks around a field are the layout's padding: before the first character
-                # that is none, and after the last.
-                kept = keep[:, at : at + stop - start]
-                begun = np.zeros(count, dtype=bool)
-                for place in range(stop - start):
-                    begun |= filled[:, place]
-                    kept[:, place] = begun
-                has_value |= begun
-                begun = np.zeros(count, dtype=bool)
-                for place in range(stop - start - 1, -1, -1):
-                    begun |= filled[:, place]
-                    kept[:, place] &= begun
+                np.multiply(field, _kept(filled), out=out[:, at : at + stop - start])
+                if not known:
+                    has_value |= filled.any(axis=1)
             at += stop - start
         out[:, at] = NEWLINE
-        if not has_value.all():
+        if not known and not has_value.all():
             return None
-        return CopyBlock(out[keep].tobytes(), count)
+        return CopyBlock(out.tobytes().translate(None, b"\0"), count)
+
+
+def _kept(filled: numpy.ndarray) -> numpy.ndarray:
+    """Of the characters of a field, by line, those from its first one that is not blank to its
+    last: blanks around a field are the layout's padding."""
+    import numpy as np
+
+    width = filled.shape[1]
+    place = np.arange(width, dtype=np.uint16)
+    kept = filled
+    if not filled[:, -1].all():
+        after = (width - filled[:, ::-1].argmax(axis=1)).astype(np.uint16)
+        # Of a line without any character the last is not found.
+        after *= filled.any(axis=1)
+        kept = place < after[:, None]
+    if not filled[:, 0].all():
+        begin = filled.argmax(axis=1).astype(np.uint16)
+        from_first = place >= begin[:, None]
+        kept = from_first & kept if kept is not filled else from_first
+    return kept

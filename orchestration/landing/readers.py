@@ -55,6 +55,7 @@ class Source:
         self.encoding = codecs.lookup(encoding).name
         self.sha256 = ""
         self.bytes = 0
+        self.lines = 0  # line breaks read so far
         self.records = 0  # data rows of a CSV file, record lines of a fixed-width one
         self.footer: str | None = None  # a last line that is no row
         self.notes: list[str] = []  # what was put right while reading, as clauses
@@ -66,7 +67,6 @@ class Source:
         suspect = _Utf8Suspicion() if self.encoding not in ("utf-8", "ascii") else None
         # \r\n and a lone \r become \n.
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
-        lines = 0
         mojibake = False
         with self.path.open("rb", buffering=0) as stream:
             first = True
@@ -85,8 +85,9 @@ class Source:
                 start = self.bytes + skipped
                 if b"\0" in payload:
                     offset = payload.index(b"\0")
+                    line = self.lines + _line_breaks(payload[:offset]) + 1
                     raise BadInput(
-                        f"line {lines + _line_breaks(payload[:offset]) + 1} has a NUL character "
+                        f"line {line} has a NUL character "
                         f"(byte {start + offset}), which text does not hold"
                     )
                 pending = len(decoder.getstate()[0])
@@ -94,14 +95,14 @@ class Source:
                     text = decoder.decode(payload, not block)
                 except UnicodeDecodeError as error:
                     offset = start - pending + error.start
-                    line = lines + _line_breaks(payload[: max(0, error.start - pending)]) + 1
+                    line = self.lines + _line_breaks(payload[: max(0, error.start - pending)]) + 1
                     raise BadInput(
                         f"line {line} is not {self.encoding.upper()} (byte {offset}); "
                         "the contract says it should be"
                     ) from None
                 if suspect:
-                    suspect.see(payload, start, lines)
-                lines += _line_breaks(payload)
+                    suspect.see(payload, start, self.lines)
+                self.lines += _line_breaks(payload)
                 self.bytes += len(block)
                 mojibake = mojibake or (not text.isascii() and MOJIBAKE.search(text) is not None)
                 if text or not block:
@@ -128,19 +129,17 @@ class Source:
 
     def whole_lines(self) -> Iterator[str]:
         """The text in pieces that end with a newline; only the last may lack it."""
-        rest, lines = "", 0
+        rest = ""
         for text in self.blocks():
             head, newline, tail = text.rpartition("\n")
             if newline:
-                whole = rest + head + newline
-                lines += whole.count("\n")
-                yield whole
+                yield rest + head + newline
                 rest = tail
             else:
                 rest += tail
             if len(rest) > LONGEST_LINE:
                 raise BadInput(
-                    f"line {lines + 1} is longer than {LONGEST_LINE:,} characters; it has a "
+                    f"line {self.lines + 1} is longer than {LONGEST_LINE:,} characters; it has a "
                     "quote that is never closed, or other line ends than text has"
                 )
         if rest:

@@ -45,15 +45,13 @@ def figures(
     every = max(1, rows // SAMPLE)
     companions = typed.companions(table.columns)
     start = _start(period)
-    names, wanted = [], []
+    names: list[str] = []
+    wanted: list[tuple[str, str, str]] = []
     for column in table.columns:
         if column.codes:
             continue
         names.append(quote(column.name))
-        wanted += [
-            f"({literal(column.name)}, {literal(kind)}, {sql})"
-            for kind, sql in _bins(column, companions, start)
-        ]
+        wanted += [(column.name, kind, sql) for kind, sql in _bins(column, companions, start)]
     named = ", ".join(names)
     made = "".join(f", {sql} as {quote(name)}" for name, sql in companions.items())
     found: list[tuple[str, str, str, float, Shape | None]] = []
@@ -62,12 +60,16 @@ def figures(
         f"where _row_number % {every} = 0) "
     )
     if wanted:
-        for name, kind, shape in connection.execute(
-            f"{sample}, counted as (select one.name, one.kind, one.bin, count(*) as n "  # type: ignore[arg-type]
-            f"from sample cross join lateral (values {', '.join(wanted)}) as one (name, kind, bin) "
-            "where one.bin is not null group by 1, 2, 3) "
-            "select name, kind, jsonb_object_agg(bin, n) from counted group by 1, 2"
+        # Not a VALUES list: PostgreSQL prepares each expression of one anew for every row, which
+        # took twice as long with 18 of them (2026-11-25).
+        bins = ", ".join(sql for *_, sql in wanted)
+        for place, shape in connection.execute(
+            f"{sample}, counted as (select one.place, one.bin, count(*) as n "  # type: ignore[arg-type]
+            f"from sample cross join lateral unnest(array[{bins}]) "
+            "with ordinality as one (bin, place) where one.bin is not null group by 1, 2) "
+            "select place, jsonb_object_agg(bin, n) from counted group by 1 order by 1"
         ):
+            name, kind, _ = wanted[place - 1]
             found.append(("shape", name, kind, float(sum(shape.values())), shape))
     # Of persons, who are what a file is of, for every column; of a provider or a project for the
     # column that names it: one that comes or goes takes all its rows along.
