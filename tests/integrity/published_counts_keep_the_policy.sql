@@ -18,6 +18,12 @@ program_overlaps as (
 
 ),
 
+cohort_outcomes as (
+
+    select * from {{ ref('cohort_outcomes') }}
+
+),
+
 disclosure as (
 
     select * from {{ ref('policy_disclosure') }}
@@ -31,6 +37,12 @@ counts as (
     select persons_b as n_persons from program_overlaps
     union all
     select persons_both as n_persons from program_overlaps
+    union all
+    select persons as n_persons from cohort_outcomes
+    union all
+    select persons_observed as n_persons from cohort_outcomes
+    union all
+    select persons_exposed as n_persons from cohort_outcomes
 
 ),
 
@@ -58,6 +70,16 @@ above_the_whole as (
         persons_both > persons_a
         or persons_both > persons_b
         or (persons_both is not null and (persons_a is null or persons_b is null))
+    union all
+    select
+        'part above its whole' as problem,
+        persons_exposed as n_persons
+    from cohort_outcomes
+    where
+        persons_exposed > persons_observed
+        or persons_observed > persons
+        or (persons_exposed is not null and persons_observed is null)
+        or (persons_observed is not null and persons is null)
 
 ),
 

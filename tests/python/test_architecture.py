@@ -285,6 +285,7 @@ def test_person_grain_tables_carry_person_id(models):
             and "person_id" not in model["columns"]
         ),
         {
+            "cohort_outcomes": "counts of persons, no person in it",
             "tombstone": "a record that was removed; whose it was is not kept",
             "eviction_filing": "a filing against a dwelling; no person is linked to it",
             "geo_crosswalk": "a reference table, copied to every node",
