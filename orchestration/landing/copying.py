@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from orchestration.landing.copy_text import CopyBlock
@@ -44,15 +45,30 @@ def side_by_side(
     are committed. Where anything fails, its error is raised and what was committed stays: the
     caller sees to the table.
     """
-    lanes = [_Lane(connection, statement) for _ in range(CONNECTIONS)]
+    # One queue for all: a lane that is slower for a while keeps no other waiting.
+    waiting: queue.Queue[CopyBlock | None] = queue.Queue(AHEAD * CONNECTIONS)
+    lanes = [_Lane(connection, statement, waiting) for _ in range(CONNECTIONS)]
     try:
-        for number, block in enumerate(blocks):
-            lanes[number % CONNECTIONS].put(block)
+        for block in chain(blocks, repeat(None, CONNECTIONS)):
+            _put(waiting, block, lanes)
     except BaseException:
         for lane in lanes:
             lane.give_up()
         raise
     return sum([lane.finish() for lane in lanes])
+
+
+def _put(
+    waiting: queue.Queue[CopyBlock | None], block: CopyBlock | None, lanes: Iterable[_Lane]
+) -> None:
+    while True:
+        for lane in lanes:
+            if lane.error is not None:
+                raise lane.error
+        try:
+            return waiting.put(block, timeout=0.5)
+        except queue.Full:  # look again whether a lane has failed
+            continue
 
 
 def again(connection: psycopg.Connection, *, autocommit: bool = False) -> psycopg.Connection:
@@ -68,11 +84,15 @@ def again(connection: psycopg.Connection, *, autocommit: bool = False) -> psycop
 
 
 class _Lane:
-    """One connection and the thread that feeds it."""
+    """One connection and the thread that feeds it; None in the queue ends one lane."""
 
-    def __init__(self, connection: psycopg.Connection, statement: sql.Composed) -> None:
-        self.statement = statement
-        self.waiting: queue.Queue[CopyBlock | None] = queue.Queue(AHEAD)
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        statement: sql.Composed,
+        waiting: queue.Queue[CopyBlock | None],
+    ) -> None:
+        self.statement, self.waiting = statement, waiting
         self.rows = 0
         self.error: BaseException | None = None
         self.stopped = False
@@ -80,17 +100,7 @@ class _Lane:
         self.thread = threading.Thread(target=self._run, name="lifecourse-copy", daemon=True)
         self.thread.start()
 
-    def put(self, block: CopyBlock | None) -> None:
-        while True:
-            if self.error is not None:
-                raise self.error
-            try:
-                return self.waiting.put(block, timeout=0.5)
-            except queue.Full:  # look again whether the thread has failed
-                continue
-
     def finish(self) -> int:
-        self.put(None)
         self.thread.join()
         if self.error is not None:
             raise self.error
