@@ -129,6 +129,15 @@ create table if not exists quarantine.raw_row (
         references quality.quarantined_row on delete cascade
 );
 
+-- One row per row set aside and rule it broke, masked: which row and columns, never a value.
+create or replace view quality.failed_record as
+select q.load_id, l.agency, l.file, l.period, q.table_name, q.row_number, rule_id,
+    q.column_names, q.settled_by_load_id is not null as is_settled, q.set_aside_at
+from quality.quarantined_row as q
+inner join quality.load as l using (load_id)
+cross join unnest(q.rule_ids) as rule_id
+where not q.is_footer;
+
 -- What stewards decided about loads and rules. release: publish these held loads although their
 -- gate failed; reject: never publish them; override: from now until expires_on the rule does not
 -- hold this file. A decision that needs a second person is in force when that person approved.

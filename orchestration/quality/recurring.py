@@ -44,11 +44,12 @@ def texts(
         return []
     pairs = ", ".join(f"({literal(n)}, hashtext({quote(n)}))" for n in names)
 
+    # The offset keeps PostgreSQL from hashing the texts of rows that are left out.
     def sample(of: str, number: int) -> str:
         return (
-            f"select one.name, one.text from {of} cross join lateral (values {pairs}) as one "
-            f"(name, text) where one.text is not null "
-            f"and _row_number % {max(1, number // SAMPLE)} = 0"
+            f"select one.name, one.text from (select {', '.join(map(quote, names))} from {of} "
+            f"where _row_number % {max(1, number // SAMPLE)} = 0 offset 0) as few "
+            f"cross join lateral (values {pairs}) as one (name, text) where one.text is not null"
         )
 
     found: list[Figure] = []

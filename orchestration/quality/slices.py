@@ -47,11 +47,16 @@ def figures(connection: psycopg.Connection, table: Table, relation: str, rows: i
         return []
     every = max(1, rows // SAMPLE)
     pairs = ", ".join(f"({literal(n)}, {quote(n)})" for n in names)
+    # The offset keeps PostgreSQL from pairing names and columns of rows that are left out.
+    sample = (
+        f"(select {', '.join(map(quote, names))} from {relation} "
+        f"where _row_number % {every} = 0 offset 0) as sample"
+    )
     told: dict[str, list[Figure]] = {}
     for name, part, count in connection.execute(
-        f"select one.name, {_hash('one.part')}, count(*) from {relation} "  # type: ignore[arg-type]
+        f"select one.name, {_hash('one.part')}, count(*) from {sample} "  # type: ignore[arg-type]
         f"cross join lateral (values {pairs}) as one (name, part) "
-        f"where one.part is not null and _row_number % {every} = 0 group by 1, 2"
+        "where one.part is not null group by 1, 2"
     ):
         told.setdefault(name, []).append(("slice_rows", name, part, count * every))
     return [f for parts in told.values() if len(parts) <= MOST_PARTS for f in parts]
