@@ -175,6 +175,7 @@ def _publish(connection: psycopg.Connection, ids: list[int]) -> dict[str, int]:
         rows[table] = rows.get(table, 0) + count
         connection.execute(
             sql.SQL(
+                "alter table {candidate} reset (autovacuum_enabled);"
                 "alter table {candidate} set schema {home};"
                 "alter table {parent} attach partition {partition} for values in ({load_id})"
             ).format(

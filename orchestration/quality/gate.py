@@ -177,10 +177,11 @@ def _remember(
         found = history.figures(connection, contract, table, relation)
         found += history.carried_over(connection, contract, table, relation, load.delivery_type)
         count = int(found[0][3])
-        shaped = shapes.figures(connection, contract, table, relation, count, load.period)
+        looked_at = shapes.sampled(connection, relation, count)
+        shaped = shapes.figures(connection, contract, table, looked_at, count, load.period)
         latest = load.compared_with
         found += shaped + shapes.moved(connection, table, shaped, latest)
-        found += slices.figures(connection, table, relation, count)
+        found += slices.figures(connection, table, looked_at, count)
         found += recurring.twins(connection, table, relation, count)
         if latest and load.delivery_type not in CHANGES:
             before = landed.relation_of(connection, contract, table.name, latest[0])
@@ -190,7 +191,7 @@ def _remember(
                     connection, contract, table, relation, before, count, shaped
                 )
                 earlier = history.rows_of(connection, table, latest[0])
-                found += recurring.texts(connection, table, relation, before, count, earlier)
+                found += recurring.texts(connection, table, looked_at, before, count, earlier)
     except psycopg.errors.UndefinedTable as error:
         raise LifecourseError(
             f"Load {load.load_id} of {contract.agency}/{contract.file} has no candidate table "

@@ -31,6 +31,20 @@ _KEY_LIKE = re.compile(r"(?:^|_)(?:id|no|number|patient|patientid|personalid)$",
 Shape = dict[str, int]
 
 
+def sampled(connection: psycopg.Connection, relation: str, rows: int) -> str:
+    """Where the rows are that figures from a sample look at: set apart once, because finding them
+    is a scan of the load; the load itself where it is small. Gone when the transaction ends."""
+    every = max(1, rows // SAMPLE)
+    if every == 1:
+        return relation
+    connection.execute("drop table if exists pg_temp.looked_at")
+    connection.execute(
+        f"create temporary table looked_at on commit drop as select * from {relation} "  # type: ignore[arg-type]
+        f"where _row_number % {every} = 0"
+    )
+    return "pg_temp.looked_at"
+
+
 def figures(
     connection: psycopg.Connection, contract: Contract, table: Table, relation: str,
     rows: int, period: str,
@@ -38,7 +52,8 @@ def figures(
     """(metric, column, slice, value, shape) of one table: metric `shape`, slice the kind of
     histogram, value the rows in it; and `cluster`, the rows that share an id of that column.
 
-    relation: SQL for FROM that yields the load's rows. Empty for a table of a few rows.
+    relation: SQL for FROM that yields the load's rows, or sampled()'s of them. rows: of the load.
+    Empty for a table of a few rows.
     """
     if rows < FEWEST:
         return []

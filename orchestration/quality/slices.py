@@ -41,7 +41,8 @@ def columns_of(table: Table) -> list[str]:
 
 def figures(connection: psycopg.Connection, table: Table, relation: str, rows: int) -> list[Figure]:
     """slice_rows of each part: (metric, column, hash of its name, rows). Counted in a sample and
-    reckoned up to the load. Columns of more than MOST_PARTS parts are left out."""
+    reckoned up to the load. Columns of more than MOST_PARTS parts are left out. relation: SQL for
+    FROM that yields the load's rows, or shapes.sampled()'s of them."""
     names = columns_of(table)
     if not names or rows < FEWEST:
         return []

@@ -265,6 +265,7 @@ def test_a_candidate_is_not_seen_until_it_is_published(drop: Drop) -> None:
     assert report.tables == {"schools": 2}
     assert drop.rows("select * from staging_k12.schools_current") == []
     assert drop.one(f"select count(*) from candidate_k12.schools_l{report.load_id}") == 2
+    assert drop.one("select count(*) from pg_class where reloptions::text ~ 'autovacuum'") == 1
     drop.gate(report.load_id)
     assert landing.publish(drop.connection, [report.load_id]) == {"schools": 2}
     assert drop.rows(
@@ -278,6 +279,8 @@ def test_a_candidate_is_not_seen_until_it_is_published(drop: Drop) -> None:
         landing.candidate_table("schools", report.load_id)
         in drop.rows("select inhrelid::regclass::text from pg_inherits")[0][0]
     )
+    # What a candidate is spared, a partition is not: it is vacuumed as any table.
+    assert drop.one("select count(*) from pg_class where reloptions::text ~ 'autovacuum'") == 0
 
 
 def test_columns_are_matched_by_name(drop: Drop) -> None:

@@ -694,6 +694,28 @@ def test_rules_on_rows_are_counted_in_one_scan(desk: Desk, monkeypatch: pytest.M
     assert found["guarded"].status == "failed" and found["share"].status == "failed"
 
 
+def test_the_scan_of_the_rules_may_run_in_several_processes(desk: Desk) -> None:
+    """With rows behind `offset 0`, a number, PostgreSQL takes one."""
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql
+
+    from orchestration.quality import expectation_types
+
+    contract = _contract(desk.folder, "visits")
+    load_id = desk.load(contract, "2025-01", _visits("2025-01"))
+    companions = typed.companions(contract.tables[0].columns)
+    batch = sa.select(sa.text("*")).select_from(sa.text(f"candidate_demo.visits_l{load_id}"))
+    query = expectation_types._select(
+        {"low": "count(*) filter (where amount_as_number < 500)"},
+        expectation_types._typed(batch.subquery(), companions),
+        None,
+    ).compile(dialect=postgresql.dialect())
+    for name in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
+        desk.connection.execute(f"set local {name} = 0")
+    plan = desk.connection.execute(f"explain {str(query).replace('%%', '%')}").fetchall()
+    assert any("Parallel Seq Scan" in line for (line,) in plan), plan
+
+
 def test_long_code_lists_are_counted_as_short_ones_are(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -783,13 +805,15 @@ def test_gating_again_replaces_the_verdict_and_no_connection_stays(desk: Desk) -
         " (select count(*) from quality.metric_history where metric = 'rows')"
     ).fetchone()
     assert counted == (len(first.results), 1, 1)
-    # A backend is listed until it has seen that its client is gone.
+    # A backend is listed until it has seen that its client is gone; what a transaction has once
+    # looked up of them stays as it was.
     until = time.monotonic() + 5
     while others := desk.connection.execute(
         "select count(*) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid() "
         "and backend_type = 'client backend'"
     ).fetchone()[0]:
+        desk.connection.execute("select pg_stat_clear_snapshot()")
         assert time.monotonic() < until, others
 
 
