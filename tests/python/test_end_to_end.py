@@ -12,9 +12,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import canary
 import pytest
 
-from orchestration import server
+from orchestration import server, warehouse
 from orchestration.settings import load
 
 LIFECOURSE = str(Path(sys.executable).with_name("lifecourse"))
@@ -253,3 +254,67 @@ def test_the_demo_refuses_a_warehouse_with_real_files(demo, tmp_path):
     assert "LIFECOURSE_HOME" in refused.stderr
     assert lifecourse(home, "demo", "--reset", expect=2).returncode == 2
     assert from_json(home, "summary")["persons"] > 0
+
+
+# Rows of people may be in these alone, of all that a run leaves behind.
+RESTRICTED = {"quarantine"}
+
+
+def test_twelve_made_up_identities_are_told_nowhere(demo, tmp_path):
+    home, _ = demo
+    made = canary.deliver(home / "demo" / "observed", tmp_path / "in")
+    began = time.time()
+    with canary.webhook() as (address, sent):
+        result = lifecourse(
+            home, "run", "--deliveries", str(tmp_path / "in"), expect=None,
+            LIFECOURSE_WEBHOOK_URL=address, LIFECOURSE_WEBHOOK_TOKEN="a token of a test",
+        )  # fmt: skip
+    rows = [
+        row for row in from_json(home, "deliveries") if made.get(row["agency"]) == row["delivery"]
+    ]
+    states = {(row["agency"], row["status"]) for row in rows if row["file"] != "enrollment_spans"}
+    assert states >= {("medicaid", "accepted"), ("benefits", "held"), ("jail", "rejected")}, states
+
+    # They are in the warehouse where they belong, or nothing below would mean anything.
+    own = replace(load(), home=home, database_url=None)
+    with warehouse.connect(own) as connection:
+        linked = connection.execute(
+            "select count(distinct last_name) from identity.identity_record "
+            "where last_name like 'CANARYBIRD%%'"
+        ).fetchone()
+        assert linked == (10,)
+        [aside] = connection.execute("select jsonb_agg(r) from quarantine.raw_row as r").fetchone()
+        assert len(set(canary.hits(canary.as_text(aside)))) >= 8
+        tables = connection.execute(
+            "select format('%I.%I', table_schema, table_name) from information_schema.tables "
+            "where table_schema in ('quality', 'core', 'panels') or table_schema like 'marts%'"
+        ).fetchall()
+        assert len(tables) > 60
+        for (table,) in tables:
+            assert table.split(".")[0] not in RESTRICTED
+            text = connection.execute(
+                f"select coalesce(string_agg(to_jsonb(t)::text, ' '), '') from {table} as t "
+                "where upper(to_jsonb(t)::text) ~ %s",
+                ["|".join(canary.TOKENS)],
+            ).fetchone()
+            assert not canary.hits(text[0]), table
+
+    lifecourse(home, "docs")
+    found, kinds = canary.in_files(home)
+    assert found == {}
+    assert {"dagster/*.db", "logs/*.log", "docs/*.html", "postgres/*.log"} <= kinds
+    found, kinds = canary.in_files(own.root / "target", since=began)
+    assert found == {}
+    assert {".json", ".sql"} <= {kind.partition("*")[2] for kind in kinds}
+    assert canary.hits(result.stdout + result.stderr) == []
+    assert sent and canary.hits(" ".join(sent)) == []
+
+    from orchestration.desk import app, users
+
+    password = "correct horse battery"
+    users.add(own, "kay", password, roles=("steward",))
+    loads = [row["load_id"] for row in rows]
+    pages = canary.desk_pages(app.build(own), "kay", password, loads)
+    assert len(pages) >= 3 + 3 * len(loads)
+    assert any("held" in page and "benefits/case_members" in page for page in pages.values())
+    assert {address for address, page in pages.items() if canary.hits(page)} == set()
