@@ -107,7 +107,8 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
     connection.execute(
         "update linkage.review_queue as queue set closed_run_id = %s"
         f" where {is_open} and not exists (select from doubtful where {same})"
-        " and (exists (select from concerned where first_record in (left_record, right_record))"
+        " and (left_record in (select first_record from concerned)"
+        " or right_record in (select first_record from concerned)"
         " or not exists (select from linkage.node where first_record = left_record)"
         " or not exists (select from linkage.node where first_record = right_record))",
         [run_id],
