@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # 150 x 150 pairs of weight 100 are 2.25e6.
 _VETOED = -1e9
 _WEIGHT_LIMIT = 100.0
+# A node of more records than this counts as one of so many: the cost grows with the square.
+MOST_COPIES = 10
 
 
 def components(left: numpy.ndarray, right: numpy.ndarray, count: int) -> numpy.ndarray:
@@ -81,19 +83,21 @@ def average_linkage(
     *,
     cut: float,
     unscored: float,
+    size: numpy.ndarray | None = None,
 ) -> numpy.ndarray:
     """Cluster label of every node, numbered by its first node.
 
     left, right: node numbers of pairs; those across two components do not count. weight: match
     weights; vetoed: true where the pair must not end in one cluster, which then holds for the
-    two clusters as a whole; unscored: the weight of a pair that is not given.
+    two clusters as a whole; unscored: the weight of a pair that is not given. size: records of
+    every node, where the mean is over pairs of records (up to MOST_COPIES of a node).
     """
     import numpy
     from scipy.cluster.hierarchy import linkage
 
     count = len(component)
     label = numpy.arange(count, dtype="int64")
-    size = numpy.bincount(component, minlength=count)
+    members_of = numpy.bincount(component, minlength=count)
     within = component[left] == component[right]
     left, right, weight, vetoed = left[within], right[within], weight[within], vetoed[within]
     weight = numpy.where(vetoed, _VETOED, numpy.clip(weight, -_WEIGHT_LIMIT, _WEIGHT_LIMIT))
@@ -102,10 +106,10 @@ def average_linkage(
     left, right, weight = left[order], right[order], weight[order]
     of = component[left]
 
-    two = (size[of] == 2) & (weight >= cut)
+    two = (members_of[of] == 2) & (weight >= cut)
     label[right[two]] = left[two]
 
-    large = size[of] > 2
+    large = members_of[of] > 2
     left, right, weight, of = left[large], right[large], weight[large], of[large]
     if len(of):
         members = numpy.argsort(component, kind="stable")
@@ -123,10 +127,27 @@ def average_linkage(
                 continue
             distance = numpy.full(n * (n - 1) // 2, -unscored)
             distance[low * n - low * (low + 1) // 2 + high - low - 1] = -inside
+            copy = numpy.arange(n)
+            if size is not None:
+                copy = numpy.repeat(copy, numpy.minimum(size[node], MOST_COPIES))
+                distance = _repeated(distance, n, copy)
             tree = linkage(distance + _WEIGHT_LIMIT, method="average")
-            for together in _groups(tree, n, _WEIGHT_LIMIT - cut):
-                label[node[together]] = node[min(together)]
+            for together in _groups(tree, len(copy), _WEIGHT_LIMIT - cut):
+                of_nodes = copy[together]
+                label[node[of_nodes]] = node[of_nodes.min()]
     return label
+
+
+def _repeated(distance: numpy.ndarray, count: int, copy: numpy.ndarray) -> numpy.ndarray:
+    """The distances between copies of nodes, from those between `count` nodes (condensed, as
+    scipy has them): copies of one node are as near as can be."""
+    import numpy
+
+    full = numpy.full((count, count), -_WEIGHT_LIMIT)
+    full[numpy.triu_indices(count, 1)] = distance
+    full = numpy.where(numpy.tri(count, k=-1, dtype=bool), full.T, full)
+    one, other = numpy.triu_indices(len(copy), 1)
+    return full[copy[one], copy[other]]
 
 
 def _groups(tree: numpy.ndarray, count: int, furthest: float) -> list[list[int]]:

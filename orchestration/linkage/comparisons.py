@@ -17,7 +17,7 @@ import re
 from functools import cache
 
 # Bumped by hand whenever a level changes; a model of another number is refused.
-COMPARISONS_VERSION = 3
+COMPARISONS_VERSION = 4
 
 
 def _in_common(field: str) -> str:
@@ -123,6 +123,11 @@ FACTS: dict[str, str] = {
     " = split_part(addr_r, '|', 3) else false end",
     "zip_slip": "case when {zip_known} then damerau_levenshtein(split_part(addr_l, '|', 3),"
     " split_part(addr_r, '|', 3)) <= 1 else false end",
+    # Somebody who moved has another street and another place at once: one event, which two
+    # comparisons would count twice.
+    "moved": "addr_l is not null and addr_r is not null and {zip_known}"
+    " and {street_similarity} < 0.80 and not {same_building}"
+    " and not {same_zip} and not {same_suburb} and not {zip_slip}",
 }
 _NAMED = re.compile(r"\{(\w+)\}")
 # A column of table `node` as a condition names it.
@@ -241,7 +246,7 @@ _SURNAME = {
 _ADDRESS = {
     "output_column_name": "address",
     "comparison_levels": [
-        _null("addr_l is null or addr_r is null"),
+        _null("addr_l is null or addr_r is null or {moved}"),
         _level("{same_address}", "same", 0.5, 2e-5),
         _level("{street_similarity} >= 0.98", "same street and number", 0.2, 2e-5),
         _level("{street_similarity} >= 0.90", "similar street and number", 0.15, 0.0005),
@@ -258,7 +263,8 @@ _PLACE = {
         _level("{same_zip}", "same ZIP code", 0.1, 0.0007),
         _level("{same_suburb}", "same suburb", 0.08, 0.0007),
         _level("{zip_slip}", "one slip in the ZIP code", 0.03, 0.005),
-        _level("ELSE", "unlike", 0.04, 0.9931),
+        _level("{moved}", "unlike, and the street too", 0.02, 0.98),
+        _level("ELSE", "unlike", 0.02, 0.0131),
     ],
 }
 _MIDDLE_NAME = {

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from orchestration.linkage import model
 
 # Bumped by hand when the same records and model would cluster differently.
-ENGINE_VERSION = 4
+ENGINE_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,14 @@ def run(
         overrides.veto(duck)
         left, right, weight, vetoed = scored(duck)
     label = clusters.average_linkage(
-        left, right, weight, vetoed, component, cut=limits["cluster"], unscored=with_model.prior
+        left,
+        right,
+        weight,
+        vetoed,
+        component,
+        cut=limits["cluster"],
+        unscored=with_model.prior,
+        size=numpy.bincount(node, minlength=count) if profile.weighs_records else None,
     )
     # The same name is likelier to be another person's in a larger population.
     joined = numpy.empty((0, 2), dtype="int64")
@@ -211,7 +218,11 @@ def rules() -> tuple:
         comparisons.DOUBTS,
         comparisons.MOST_DOUBTFUL,
         comparisons.NAMESAKE,
-        [(p.name, p.vetoes, p.doubts, p.namesakes, p.blocks) for p in profiles.PROFILES.values()],
+        [
+            (p.name, p.vetoes, p.doubts, p.namesakes, p.blocks, p.weighs_records)
+            for p in profiles.PROFILES.values()
+        ],
+        clusters.MOST_COPIES,
         rescoring.CLIPPED,
         records.NOT_A_FIRST_NAME,
         records.NOT_A_LAST_NAME,

@@ -16,7 +16,9 @@ from orchestration.linkage import candidates, comparisons
 @dataclass(frozen=True)
 class Profile:
     """comparisons: Splink's, in order; vetoes, doubts: names in comparisons.py; namesakes: may
-    an only namesake be taken for the same person; blocks: names in candidates.py."""
+    an only namesake be taken for the same person; blocks: names in candidates.py;
+    weighs_records: is the mean of two clusters over pairs of records, so that three equal records
+    count as three witnesses, or over pairs of nodes."""
 
     name: str
     says: str
@@ -25,6 +27,7 @@ class Profile:
     doubts: tuple[str, ...]
     namesakes: bool
     blocks: tuple[str, ...]
+    weighs_records: bool
 
     @property
     def statements(self) -> list[str]:
@@ -51,6 +54,8 @@ HOUSEHOLDS = Profile(
     doubts=tuple(comparisons.DOUBTS),
     namesakes=True,
     blocks=candidates.NARROW,
+    # the same record comes again with every delivery, and witnesses nothing new
+    weighs_records=False,
 )
 INDIVIDUALS = Profile(
     name="individuals",
@@ -68,6 +73,7 @@ INDIVIDUALS = Profile(
     doubts=(),
     namesakes=False,
     blocks=tuple(candidates.BLOCKS),
+    weighs_records=True,
 )
 PROFILES = {profile.name: profile for profile in (HOUSEHOLDS, INDIVIDUALS)}
 

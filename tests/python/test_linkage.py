@@ -488,6 +488,24 @@ BANKS = [
 ]
 
 
+def test_three_equal_records_are_three_witnesses_where_records_are_weighed():
+    """Nodes 0 and 1 are one person; 2 agrees with 0 and contradicts 1: by nodes it stays out, by
+    records it comes in where 0 is three of them, and stays out where 1 is."""
+    left, right = numpy.array([0, 0, 1]), numpy.array([1, 2, 2])
+    weight = numpy.array([20.0, 5.0, -7.0])
+    none, component = numpy.zeros(3, dtype=bool), numpy.zeros(3, dtype=int)
+
+    def together(size) -> list[int]:
+        return clusters.average_linkage(
+            left, right, weight, none, component, cut=0.0, unscored=-14.0, size=size
+        ).tolist()
+
+    assert together(None) == together(numpy.array([1, 1, 1])) == [0, 0, 2]
+    assert together(numpy.array([3, 1, 1])) == [0, 0, 0]
+    assert together(numpy.array([1, 3, 1])) == [0, 0, 2]
+    assert together(numpy.array([10_000, 1, 1])) == [0, 0, 0]
+
+
 def test_the_same_records_in_any_order_give_the_same_bytes(settings):
     deliver(settings, FAMILIES)
     linkage.link(settings)
