@@ -156,18 +156,19 @@ def _one_value_lost(test: Callable[[Column], bool], most: int) -> Make:
 
 
 def _stale(target: Target, share: float) -> Change | None:
-    """Last period's rows under this period's name: the period columns are moved on."""
-    if target.before is None or not target.table.key:
+    """Last period's rows under this period's name: the period columns are moved on.
+
+    No column of such a file is wrong, the file is: a rule that says so names none.
+    """
+    if target.before is None or target.contract.delivery_kind != "increment":
         return None
-    if target.contract.delivery_kind == "increment":
-        # every column that is one value throughout the file says which period it is
-        moved = {
-            c.name: f"(select min({quote(c.name)}) from clean)"
-            for c in target.table.columns
-            if target.different[c.name] == 1 and target.filled[c.name] == target.rows
-        }
-        return Change(target.table.key, instead=target.before, set=moved)
-    return None
+    # every column that is one value throughout the file says which period it is
+    moved = {
+        c.name: f"(select min({quote(c.name)}) from clean)"
+        for c in target.table.columns
+        if target.different[c.name] == 1 and target.filled[c.name] == target.rows
+    }
+    return Change(instead=target.before, set=moved)
 
 
 # --- codes --------------------------------------------------------------------------------
