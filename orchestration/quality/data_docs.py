@@ -66,7 +66,7 @@ class _Shown:
     def lines(self) -> list[str]:
         """The message of each rule that keeps the load from being published."""
         return [
-            r["message"]
+            r["line"]
             for r in self.results
             if r["severity"] == "critical" and r["status"] in ("failed", "error")
         ]
@@ -261,8 +261,10 @@ def _result(row: tuple[Any, ...], rules: Mapping[str, Mapping[str, Any]]) -> dic
     result["type"] = result["expectation_type"]
     meta = rules.get(result["rule_id"], {})
     says = meta.get("says") or result["rule_id"].rsplit(".", 1)[-1].replace("_", " ").capitalize()
-    # A message can stand alone; here it stands on the file's page, below the sentence.
-    result["message"] = result["message"].partition(": ")[2].removeprefix(f"{says} ")
+    # A message can stand alone; here it stands under the file's name, and on the file's own page
+    # below the sentence of its rule.
+    result["line"] = result["message"].partition(": ")[2]
+    result["message"] = result["line"].removeprefix(f"{says} ")
     shown = "warned" if result["status"] == "failed" and result["severity"] != "critical" else ""
     return {**result, **meta, "says": says, "shown": shown or result["status"]}
 
