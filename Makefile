@@ -72,11 +72,11 @@ $(SPARK_READY): requirements-spark.lock
 
 lint: setup ## ruff and sqlfluff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff lint --processes 1 --disable-progress-bar models tests
+	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models tests
 
 fix: setup ## let ruff and sqlfluff mend what they can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
-	@$(BIN)/sqlfluff fix --processes 1 --disable-progress-bar models tests
+	@$(BIN)/sqlfluff fix --processes 0 --disable-progress-bar models tests
 
 lock: ## resolve the dependencies again (writes requirements*.lock)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
