@@ -373,7 +373,7 @@ def test_half_a_year_and_more(tmp_path):
     assert 1 <= len(again) < len(owners) * 0.01
     months = {
         p.parent.name: {m["client_id"] for m in rows(p)}
-        for p in sorted((tmp_path / "observed/benefits").glob("*/*.csv"))
+        for p in sorted((tmp_path / "observed/benefits").glob("*/case_members_*.csv"))
     }
     for key in again:
         used = [k for k, ids in enumerate(months.values()) if key in ids]
