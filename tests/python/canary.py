@@ -12,6 +12,7 @@ import csv
 import http.cookiejar
 import http.server
 import json
+import os
 import re
 import threading
 import time
@@ -142,7 +143,11 @@ def in_files(folder: Path, since: float = 0.0) -> tuple[dict[str, list[str]], se
     looked at by SQL."""
     found: dict[str, list[str]] = {}
     kinds: set[str] = set()
-    for path in folder.rglob("*"):
+    # Links too: root keeps the server outside a home that PostgreSQL's account cannot reach.
+    walked = (
+        Path(at) / name for at, _, names in os.walk(folder, followlinks=True) for name in names
+    )
+    for path in walked:
         place = path.relative_to(folder)
         inside = place.parts[:2] == ("postgres", "data") or place.parts[0] == "demo"
         if inside or not path.is_file() or path.stat().st_mtime < since:
