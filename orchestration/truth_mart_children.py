@@ -72,19 +72,16 @@ def _risks(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
     kin = truth["kin"][truth["kin"]["relationship"] == "mother"]
     born = people.set_index("person")["birth_date"]
     mothers = children.merge(kin, on="person")
-    twentieth = mothers["related_person"].map(born) + pandas.DateOffset(years=20)
-    limit = connection.execute(
+    below = connection.execute(
         "select limit_value from policy.policy_early_risk where risk = 'teen_mother'"
-    ).fetchone()
-    if limit is None or int(limit[0]) != 20:
-        mothers = mothers.iloc[:0]
-        twentieth = twentieth.iloc[:0]
+    ).fetchone()[0]
+    no_longer = mothers["related_person"].map(born) + pandas.DateOffset(years=int(below))
     figures = {
         "children": Count(
             children["person"].nunique(), found["person_id"].nunique(), (("vital_child",),)
         ),
         "teen_mother": Count(
-            mothers[twentieth > mothers["birth_date"]]["person"].nunique(),
+            mothers[no_longer > mothers["birth_date"]]["person"].nunique(),
             int(hit.get("teen_mother", 0)),
             (("vital_child", "vital_mother"),),
         ),

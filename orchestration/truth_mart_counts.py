@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.truth_marts import Count, Truth, rows
+from orchestration.truth_marts import Count, Truth, rounding_base, rows
 
 if TYPE_CHECKING:
     import pandas
@@ -81,9 +81,7 @@ def _unduplicated(connection: psycopg.Connection, truth: Truth) -> dict[str, Cou
         .groupby(["program_set", "calendar_year"])
         .size()
     )
-    base = connection.execute(
-        "select rounding_base from policy.policy_disclosure where policy = 'default'"
-    ).fetchone()[0]
+    base = rounding_base(connection)
     found = connection.execute(
         "select program_set, calendar_year, persons from marts_indicators.unduplicated_counts"
         " where place_id = 'all' and age_band = 'birth_to_5' and persons is not null"

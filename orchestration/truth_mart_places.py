@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.truth_marts import Count, Truth, rows
+from orchestration.truth_marts import Count, Truth, rounding_base, rows
 
 if TYPE_CHECKING:
     import pandas
@@ -164,9 +164,7 @@ def _areas(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
         "select place_id, cohort_start, children from marts_indicators.area_priorities"
         " where children is not null",
     )
-    base = connection.execute(
-        "select rounding_base from policy.policy_disclosure where policy = 'default'"
-    ).fetchone()[0]
+    base = rounding_base(connection)
     people = truth["persons"]
     children = people[people["person"].isin(truth.recorded_in(["vital_child"]))]
     homes = truth["residence"].sort_values("start_date")
@@ -200,9 +198,7 @@ def _demand(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
     )
     if found.empty:
         return {}
-    base = connection.execute(
-        "select rounding_base from policy.policy_disclosure where policy = 'default'"
-    ).fetchone()[0]
+    base = rounding_base(connection)
     day = found["as_of_date"].iloc[0]
     people = truth["persons"]
     born = people["birth_date"].dt.to_period("M")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import warehouse
 from orchestration.errors import LifecourseError, UsageError
+from orchestration.linkage.scoring import folder_of
 from orchestration.truth_score import true_person
 
 if TYPE_CHECKING:
@@ -112,12 +113,19 @@ def rows(connection: psycopg.Connection, query: str, *values: object) -> pandas.
     return frame
 
 
+def rounding_base(connection: psycopg.Connection) -> int:
+    """What published counts are rounded to a multiple of."""
+    return connection.execute(
+        "select rounding_base from policy.policy_disclosure where policy = 'default'"
+    ).fetchone()[0]
+
+
 def read(truth_dir: Path) -> dict[str, pandas.DataFrame]:
     """The truth files by name, days as timestamps, an open last day far ahead; `spells` as told
     (Truth). Raises UsageError when one is missing."""
     import pandas
 
-    folder = truth_dir / "truth" if (truth_dir / "truth").is_dir() else truth_dir
+    folder = folder_of(truth_dir)
     tables = {}
     for name in _FILES:
         if not (folder / f"{name}.csv").is_file():

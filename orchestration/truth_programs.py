@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import warehouse
 from orchestration.errors import LifecourseError, UsageError
+from orchestration.linkage.scoring import folder_of
 from orchestration.truth_score import true_person
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def score(settings: Settings, truth_dir: Path) -> dict:
     """
     import pandas
 
-    folder = Path(truth_dir)
-    folder = folder / "truth" if (folder / "truth").is_dir() else folder
+    folder = folder_of(truth_dir)
     for name in ("records", "spells"):
         if not (folder / f"{name}.csv").is_file():
             raise UsageError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestration import warehouse
 from orchestration.errors import LifecourseError, UsageError
+from orchestration.linkage.scoring import folder_of
 
 if TYPE_CHECKING:
     import pandas
@@ -38,8 +39,7 @@ def score(settings: Settings, truth_dir: Path) -> dict:
 
     Raises UsageError when a truth file is missing, LifecourseError before the first release.
     """
-    folder = Path(truth_dir)
-    folder = folder / "truth" if (folder / "truth").is_dir() else folder
+    folder = folder_of(truth_dir)
     for name in _NEEDED:
         if not (folder / f"{name}.csv").is_file():
             raise UsageError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.linkage.encoding import DIGITS, NUMBERS, starts
+from orchestration.linkage.encoding import DIGITS, MISSING, NUMBERS, ranked, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,19 +118,15 @@ def _certificates(
     """Every node's certificates of one kind, sorted; null where it has none."""
     import numpy
     import pyarrow
-    import pyarrow.compute as compute
 
     found = duck.sql(
         f"select rid, {certificate} as certificate from record where {which}"
     ).to_arrow_table()
     at = of_record[found["rid"].to_numpy()]
     held = found["certificate"].combine_chunks().cast(pyarrow.string()).dictionary_encode()
-    order = compute.sort_indices(held.dictionary)
-    rank = numpy.empty(len(order), dtype="int32")
-    rank[order.to_numpy()] = numpy.arange(len(order), dtype="int32")
-    code = numpy.where(at < 0, -1, rank[held.indices.to_numpy()]) if len(at) else rank
-    at, code, _ = _values(at, code)
-    return _listed(at, code, count, 1, lambda kept: held.dictionary.take(order).take(kept))
+    words, coded = ranked({"certificate": held})
+    at, code, _ = _values(at, numpy.where(at < 0, MISSING, coded["certificate"]))
+    return _listed(at, code, count, 1, words.take)
 
 
 def _values(

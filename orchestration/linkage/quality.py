@@ -368,7 +368,7 @@ def _errors(
 
     from orchestration.linkage import scoring
 
-    folder = truth_dir / "truth" if (truth_dir / "truth").is_dir() else truth_dir
+    folder = scoring.folder_of(truth_dir)
     figures = scoring.score(settings, folder)
     truth = pandas.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
     linked = pandas.DataFrame(

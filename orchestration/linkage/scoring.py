@@ -65,7 +65,7 @@ def score(settings: Settings, truth_dir: Path) -> dict:
 def _by_race(truth_dir: Path, both: pandas.DataFrame) -> dict | None:
     import pandas
 
-    path = _folder(truth_dir) / "persons.csv"
+    path = folder_of(truth_dir) / "persons.csv"
     if not path.is_file():
         return None
     known = pandas.read_csv(path, dtype=str, keep_default_na=False).set_index("person")
@@ -109,7 +109,7 @@ def persons(truth_dir: Path) -> dict[tuple[str, str], str]:
     """The true person of every source key. Raises UsageError when there is no records.csv."""
     import pandas
 
-    path = _folder(truth_dir) / "records.csv"
+    path = folder_of(truth_dir) / "records.csv"
     if not path.is_file():
         raise UsageError(
             f"There is no records.csv in {truth_dir}; name the folder that holds the truth files."
@@ -121,7 +121,8 @@ def persons(truth_dir: Path) -> dict[tuple[str, str], str]:
     return dict(zip(keys, truth["person"], strict=True))
 
 
-def _folder(truth_dir: Path) -> Path:
+def folder_of(truth_dir: Path) -> Path:
+    """Where the truth files are: the folder itself, or `truth` in that of a county."""
     folder = Path(truth_dir)
     return folder / "truth" if (folder / "truth").is_dir() else folder
 

@@ -220,7 +220,7 @@ def _judge(
         reason = None
         if rule.needs_history:
             reason = comparison.arguments(rule, kwargs, contract, load)
-        if not rows and reason is None and rule.type != control_totals.TYPE:
+        if not rows and reason is None:
             reason = _empty(rule, connection, table, load)
         if reason is None and rule.type == control_totals.TYPE:
             reason = control_totals.stated(connection, kwargs, table, load.load_id, load.period)
@@ -281,8 +281,10 @@ def _empty(
     """Why a rule does not apply to a table without rows; None where it does.
 
     The number of rows is judged all the same when there were rows before: a file that arrives
-    with its header only is the largest drop of all.
+    with its header only is the largest drop of all. So are totals that somebody states.
     """
+    if rule.type == control_totals.TYPE:
+        return None
     if rule.type == "expect_row_count_near_history":
         had_rows = connection.execute(
             "select 1 from quality.metric_history where load_id = any(%s) and table_name = %s "
