@@ -925,20 +925,21 @@ def bench_gate_cost(rows: int, rounds: int, as_json: bool) -> None:
 
 @bench.command("spells")
 @click.argument("persons", type=int, default=1_000_000)
+@click.option("--growth", is_flag=True, help="A tenth of the persons first, and how cost grows.")
 @click.option("--sessions", type=int, help="Parallel sessions and threads; all cores by default.")
 @AS_JSON
-def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
-    """Seconds to build spells and person-months beside DuckDB, in one run.
+def bench_spells(persons: int, growth: bool, sessions: int | None, as_json: bool) -> None:
+    """Seconds to build spells and person-months beside DuckDB, and again for 1 % of the persons.
 
     \b
     Example:
-      lifecourse bench spells 1000000 --json
+      lifecourse bench spells 1000000 --growth
     """
     from orchestration.bench import spells as library
     from orchestration.progress import say
 
     with _progress():
-        figures = library.run(_settings(), persons, sessions=sessions, progress=say)
+        figures = library.run(_settings(), persons, growth=growth, sessions=sessions, progress=say)
     if as_json:
         _print_json(figures)
         return
@@ -946,6 +947,19 @@ def bench_spells(persons: int, sessions: int | None, as_json: bool) -> None:
         click.echo(
             f"{step:12} {row['rows']:>12,} rows  PostgreSQL {row['postgres_seconds']:8.1f} s  "
             f"DuckDB {row['duckdb_seconds']:8.1f} s  ratio {row['ratio']:.2f}"
+        )
+    delta = figures["delta"]
+    click.echo(
+        f"{delta['changed_rows']:,} rows of {delta['touched_persons']:,} persons changed: "
+        f"{delta['cpu_seconds']:,.2f} CPU-s beside {delta['full_cpu_seconds']:,.2f} for all, "
+        f"{delta['share']:.1%}; the same rows"
+    )
+    for step, row in figures.get("growth", {"steps": {}})["steps"].items():
+        fewer, more = figures["growth"]["persons"]
+        click.echo(
+            f"{step:12} from {fewer:,} to {more:,} persons: {row['cpu_seconds'][0]:,.2f} to "
+            f"{row['cpu_seconds'][1]:,.2f} CPU-s, {row['ratio']:.1f} times; n log n is "
+            f"{row['n_log_n']:.1f} times"
         )
 
 

@@ -10,11 +10,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestration import warehouse
+from orchestration.bench.processor_time import demand_own_server, server_seconds
 from orchestration.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,11 +60,7 @@ def run(
 
     if n < 1_000:
         raise UsageError("A benchmark of an increment needs 1,000 records or more.")
-    if urlsplit(warehouse.url(settings)).hostname not in ("127.0.0.1", "localhost", None, ""):
-        raise UsageError(
-            "The processor time of a server elsewhere cannot be read; unset "
-            "LIFECOURSE_DATABASE_URL to measure on the embedded one."
-        )
+    demand_own_server(settings)
     say = progress or (lambda text: None)
     say(f"bench: making {n:,} records")
     table, _ = scale.population(n, seed)
@@ -110,10 +106,10 @@ def _measured(scratch: Settings, link: Callable, say: Callable[[str], None]) -> 
     with warehouse.connect(scratch, autocommit=True) as connection:
         connection.execute("vacuum (analyze)")
     started = time.monotonic()
-    own, server = time.process_time(), _server_seconds(scratch)
+    own, server = time.process_time(), server_seconds(scratch)
     report = link(scratch)
     spent = time.process_time() - own
-    at_server = _server_seconds(scratch) - server
+    at_server = server_seconds(scratch) - server
     say(f"bench: {report.sentence}")
     return {
         "cpu_seconds": round(spent + at_server, 2),
@@ -121,42 +117,6 @@ def _measured(scratch: Settings, link: Callable, say: Callable[[str], None]) -> 
         "wall_seconds": round(time.monotonic() - started, 1),
         "recomputed": report.recomputed,
     }
-
-
-def _server_seconds(scratch: Settings) -> float:
-    """Processor seconds of the server's processes, dead children included."""
-    with warehouse.connect(scratch) as connection:
-        folder, own = connection.execute(
-            "select current_setting('data_directory'), pg_backend_pid()"
-        ).fetchone()
-    ticks = os.sysconf("SC_CLK_TCK")
-    postmaster = int((Path(folder) / "postmaster.pid").read_text().split()[0])
-    while True:
-        # a child that ends while this reads is counted by neither: read again
-        ended = _ticks(postmaster, children=True)
-        total = ended
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if _parent(int(path.name)) == postmaster and int(path.name) != own:
-                    total += _ticks(int(path.name))
-            except OSError:
-                continue
-        if _ticks(postmaster, children=True) == ended:
-            return total / ticks
-
-
-def _status(process: int) -> list[str]:
-    """What /proc tells of a process, from its state on."""
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-
-
-def _parent(process: int) -> int:
-    return int(_status(process)[1])
-
-
-def _ticks(process: int, *, children: bool = False) -> int:
-    """Processor time in clock ticks; with that of children that have ended."""
-    return sum(map(int, _status(process)[11 : 15 if children else 13]))
 
 
 def _people(scratch: Settings) -> dict[str, int]:

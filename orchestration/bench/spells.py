@@ -3,11 +3,13 @@
 The project's own macros are compiled once; each engine runs the same select over the same
 service rows. PostgreSQL runs it by person slices in parallel sessions, because it never
 parallelises window functions; DuckDB parallelises by itself. Add here: another step of core
-worth a race. Keep out: what is right (tests/python/test_spell_oracle.py).
+worth a race. Keep out: a delivery after the first (spell_delta), what is right
+(tests/python/test_spell_oracle.py).
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -20,7 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration import dbt, warehouse
-from orchestration.errors import LifecourseError
+from orchestration.bench import spell_delta
+from orchestration.bench.processor_time import server_seconds
+from orchestration.errors import LifecourseError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow
@@ -53,22 +57,29 @@ def run(
     settings: Settings,
     persons: int = 1_000_000,
     *,
+    growth: bool = False,
     sessions: int | None = None,
     seed: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Race the two engines on `persons` persons with ten service rows each.
+    """Race the two engines on `persons` persons with ten service rows each, then change 1 %.
 
-    sessions: parallel sessions of PostgreSQL and threads of DuckDB; all cores by default.
+    growth: first run the same with a tenth of the persons. sessions: parallel sessions of
+    PostgreSQL and threads of DuckDB; all cores by default.
     Returns {"persons", "service_rows", "sessions", "steps": {step: {"rows",
-    "postgres_seconds", "duckdb_seconds", "ratio"}}}, wall time each; loading is not timed.
-    PostgreSQL runs on a throw-away home. Raises LifecourseError when the two disagree on a
-    count or a sum.
+    "postgres_seconds", "duckdb_seconds", "ratio", "postgres_cpu_seconds"}}, "delta":
+    spell_delta.measure()}, wall time except where it says cpu; loading is not timed. With growth
+    also {"growth": {"persons": [fewer, persons], "steps": {step: {"cpu_seconds": [fewer, all],
+    "ratio", "n_log_n", "share"}}}}: how many times the processor time of the fewer, how many
+    times n log n would be, and the first as a share of the second.
+    PostgreSQL runs on a throw-away home. Raises UsageError for fewer than 100 persons,
+    LifecourseError when the two disagree on a count or a sum, or the delta with a full rebuild.
     """
+    if persons < 100:
+        raise UsageError("A benchmark of spells needs 100 persons or more.")
     say = progress or (lambda _: None)
     sessions = sessions or os.cpu_count() or 1
-    say("service rows")
-    table = service_rows(persons, seed)
+    sizes = [persons // 10, persons] if growth else [persons]
     # Straight under the system's temporary folder, as the server's socket needs a short path.
     home = Path(tempfile.mkdtemp(prefix="lifecourse-bench-"))
     bench = replace(settings, home=home, port=None, database_url=None)
@@ -78,15 +89,42 @@ def run(
             name: re.sub(r'("\w+"\.){2}"ref_month"', "ref_month", text)
             for name, text in sql.items()
         }
-        say("PostgreSQL")
-        ours = _postgres(bench, table, sql, persons, sessions, say)
-        say("DuckDB")
-        theirs = _duckdb(table, sql, sessions, home, say)
+        with warehouse.connect(bench, autocommit=True) as connection:
+            # It would tidy up after one step on the time of the next.
+            connection.execute("alter system set autovacuum = off")
+            connection.execute("select pg_reload_conf()")
+        races = [_race(bench, size, sql, sessions, seed, say) for size in sizes]
     finally:
         from orchestration import server
 
         server.remove(bench)
         shutil.rmtree(home, ignore_errors=True)
+    return races[-1] | ({"growth": _growth(*races)} if growth else {})
+
+
+def _race(
+    bench: Settings,
+    persons: int,
+    sql: dict[str, str],
+    sessions: int,
+    seed: int,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    say(f"{persons:,} persons: service rows")
+    table = service_rows(persons, seed)
+    ours = _postgres(bench, table, sql, persons, sessions, say)
+    delta = spell_delta.measure(
+        bench,
+        sql,
+        _READS,
+        persons,
+        lambda step, schema: by_person_slices(
+            bench, step, sql[step], persons, sessions, schema=schema
+        ),
+        seed=seed,
+        progress=say,
+    )
+    theirs = _duckdb(table, sql, sessions, bench.home, say)
     steps = {}
     for step in _STEPS:
         if ours[step]["check"] != theirs[step]["check"]:
@@ -97,13 +135,31 @@ def run(
             "postgres_seconds": round(seconds[0], 2),
             "duckdb_seconds": round(seconds[1], 2),
             "ratio": round(seconds[0] / seconds[1], 2),
+            "postgres_cpu_seconds": round(ours[step]["cpu_seconds"], 2),
         }
     return {
         "persons": persons,
         "service_rows": len(table),
         "sessions": sessions,
         "steps": steps,
+        "delta": delta,
     }
+
+
+def _growth(fewer: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    sizes = [fewer["persons"], more["persons"]]
+    n_log_n = sizes[1] * math.log(sizes[1]) / (sizes[0] * math.log(sizes[0]))
+    steps = {}
+    for step in _STEPS:
+        spent = [race["steps"][step]["postgres_cpu_seconds"] for race in (fewer, more)]
+        ratio = spent[1] / max(spent[0], 0.01)  # a clock tick
+        steps[step] = {
+            "cpu_seconds": spent,
+            "ratio": round(ratio, 2),
+            "n_log_n": round(n_log_n, 2),
+            "share": round(ratio / n_log_n, 3),
+        }
+    return {"persons": sizes, "steps": steps}
 
 
 def service_rows(persons: int, seed: int) -> pyarrow.Table:
@@ -151,6 +207,8 @@ def _postgres(
 
     found: dict[str, dict[str, Any]] = {}
     with warehouse.connect(bench, autocommit=True) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
         connection.execute(
             "create table service (person_id int, program_code smallint, start_date date, "
             "end_date_excl date)"
@@ -171,41 +229,47 @@ def _postgres(
         connection.execute("vacuum analyze")
         for step, text in sql.items():
             say(f"PostgreSQL: {step}")
-            started = time.perf_counter()
-            _by_person_slices(bench, step, text, persons, sessions)
+            server, started = server_seconds(bench), time.perf_counter()
+            by_person_slices(bench, step, text, persons, sessions)
             found[step] = {"seconds": time.perf_counter() - started}
+            found[step]["cpu_seconds"] = server_seconds(bench) - server
             found[step]["check"] = tuple(
                 int(value) for value in connection.execute(_CHECK[step].format(step)).fetchone()
             )
-            if step == "spell":
-                connection.execute("create index on spell (person_id)")
             connection.execute(f"analyze {step}")
     return found
 
 
-def _by_person_slices(bench: Settings, step: str, text: str, persons: int, sessions: int) -> None:
+def by_person_slices(
+    bench: Settings, step: str, text: str, persons: int, sessions: int, *, schema: str = "public"
+) -> None:
     """One table in slices of persons, each made by its own statement; sessions run in parallel.
 
     Slices are tables that inherit from one, so no row is written twice and no lock is shared.
+    They are made in `schema`, which is looked in before public.
     """
     bounds = [1 + persons * number // SLICES for number in range(SLICES + 1)]
 
     def make(number: int) -> None:
         reads = _READS[step]
         part = (
-            f"(select * from {reads} where person_id >= {bounds[number]} "
+            f"{reads}_{number}"  # cut at the same persons
+            if reads in _STEPS
+            else f"(select * from {reads} where person_id >= {bounds[number]} "
             f"and person_id < {bounds[number + 1]})"
         )
         with warehouse.connect(bench, autocommit=True) as connection:
             # Two sessions at a time on a machine sized for it; sorts of a slice stay in memory.
             connection.execute("set work_mem = '256MB'")
+            connection.execute(f"set search_path = {schema}, public")
             sliced = text.replace(f"from {reads} as", f"from {part} as")
-            connection.execute(f"create table {step}_{number} as {sliced}")
+            connection.execute(f"create table {schema}.{step}_{number} as {sliced}")
 
     with ThreadPoolExecutor(sessions) as pool:
         list(pool.map(make, range(SLICES)))
     with warehouse.connect(bench, autocommit=True) as connection:
-        connection.execute(f"create table {step} (like {step}_0)")
+        connection.execute(f"set search_path = {schema}, public")
+        connection.execute(f"create table {schema}.{step} (like {step}_0)")
         for number in range(SLICES):
             connection.execute(f"alter table {step}_{number} inherit {step}")
 
@@ -221,7 +285,9 @@ def _duckdb(
 
     found: dict[str, dict[str, Any]] = {}
     # A file, as the other engine has: both write what they make to disk.
-    with duckdb.connect(str(folder / "race.duckdb"), config={"threads": threads}) as connection:
+    database = folder / "race.duckdb"
+    database.unlink(missing_ok=True)
+    with duckdb.connect(str(database), config={"threads": threads}) as connection:
         connection.register("rows_in", table)
         connection.execute("create table service as select * from rows_in")
         connection.execute(
