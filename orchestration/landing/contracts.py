@@ -150,7 +150,8 @@ class Contract:
 
     delivery_kind: what one file covers, everything (snapshot) or a period (increment).
     delivery_type: that of a delivery which does not name its own (delivery_types).
-    row_period: how a row tells its period, as a template of columns: {year}Q{quarter}.
+    row_period: how a row tells its period, as a template of columns: {year}Q{quarter}; a snapshot
+    with one rolls.
     deleted_when: the column and its values that mark a row as deleted.
     sheet, header_row, footer_rows, footer_pattern: of a workbook. sheet is a name or a number
     from 1; footer_rows are cut off at the end; so are last rows whose first value matches
@@ -197,6 +198,12 @@ class Contract:
     last_day: date | None = None
     calendar: Calendar = field(default_factory=Calendar)
     expectations: list[dict[str, Any]] = field(default_factory=list, compare=False)
+
+    @property
+    def rolls(self) -> bool:
+        """Whether a file holds some periods at a time, whole, and older ones leave it: what it no
+        longer reaches has not been withdrawn."""
+        return self.delivery_kind == "snapshot" and self.row_period is not None
 
     def matches(self, file_name: str) -> re.Match[str] | None:
         """The match of a whole file name with this contract's pattern."""
@@ -439,7 +446,9 @@ def _day(reader: _Fields, document: OpenDataContractStandard, name: str) -> date
 
 
 def _delivery_type(reader: _Fields, custom: dict[str, Any]) -> str:
-    by_kind = "full_replacement" if custom.get("deliveryKind") == "snapshot" else "original"
+    # a snapshot that rolls is whole for the periods that it holds, and no more
+    everything = custom.get("deliveryKind") == "snapshot" and not custom.get("rowPeriod")
+    by_kind = "full_replacement" if everything else "original"
     return reader.choice("deliveryType", custom.get("deliveryType", by_kind), DELIVERY_TYPES)
 
 

@@ -6,9 +6,10 @@
     correction        rows of the scope that were wrong, by key
     incremental       what has changed in the scope since the delivery before, by key
 
-The scope is the source and the period, or all periods (ALL). What a scope held and the first
-three do not hold is closed; the other two (CHANGES) close only the rows whose keys they hold.
-Outside the scope nothing is touched. The manifest names the type; where it does not, the
+The scope is the source and the period, or all periods (ALL); of a snapshot that rolls it is the
+periods that its rows are of, and only a full replacement closes others. What a scope held and the
+first three do not hold is closed; the other two (CHANGES) close only the rows whose keys they
+hold. Outside the scope nothing is touched. The manifest names the type; where it does not, the
 delivery folder's suffix (2025-03_c1), and else the contract.
 Add here: a type. Keep out: which rows are closed (superseding).
 """

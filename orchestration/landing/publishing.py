@@ -191,6 +191,8 @@ def _publish(connection: psycopg.Connection, ids: list[int]) -> dict[str, int]:
     for _, _, table, load_id in owned:
         parents[load_id][table] = staging.staging_schema(agencies[load_id])
     for load_id in ids:
+        superseding.note_periods(connection, load_id, parents[load_id])
+    for load_id in ids:
         superseding.supersede(connection, load_id, parents[load_id])
     connection.execute(FLIP, {"ids": ids})
     return rows

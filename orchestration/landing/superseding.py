@@ -1,10 +1,12 @@
 """What is current: now, and as of any earlier load.
 
 A row is current unless a later delivery closed it: a whole one of its scope, or a delivery of
-changes that holds its key. Which of two deliveries is later is a matter of their folders, not
-of their arrival; so any order of arrival ends in the same rows. Loads are closed by comparing
-quality.load with itself (quality.current_load), rows are entered in quality.superseded_row
-when they are published, each once. Nothing is deleted.
+changes that holds its key. A rolling snapshot (Contract.rolls) is whole for the periods that its
+rows are of: a school year that has left the file is not withdrawn, it stays as it was last told,
+but for keys that stand in another period now. Which of two deliveries is later is a matter of
+their folders, not of their arrival; so any order of arrival ends in the same rows. Loads are
+closed by comparing quality.load with itself (quality.current_load), rows are entered in
+quality.superseded_row when they are published, each once. Nothing is deleted.
 
 As of a load means: as the publication of that load left it. In SQL
 `set lifecourse.as_of = '42'`, for a command LIFECOURSE_AS_OF=42: every _current view then
@@ -24,6 +26,16 @@ from orchestration.landing.delivery_types import ALL, CHANGES, REPLACING
 if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
+
+# The whole deliveries after one that hold its scope.
+LATER_WHOLE = f"""
+            later.agency = load.agency and later.file = load.file
+            and later.status = 'accepted'
+            and later.publication <= (select quality.as_of())
+            and later.delivery_type in {REPLACING}
+            and later.scope in ('{ALL}', load.scope)
+            and (later.delivery_order, later.load_id) > (load.delivery_order, load.load_id)
+""".strip()
 
 # as_of(): the publication that the session looks at; the last one there can be by default. The
 # readers of a _current view need no right of their own on the register.
@@ -54,6 +66,9 @@ begin
 end
 $$;
 
+-- held_periods: of a contract that rolls, the periods that the rows of the load are of
+alter table quality.load add column if not exists held_periods text[];
+
 create or replace view quality.current_load as
 select
     load.load_id, load.agency, load.file, load.period, load.scope, load.delivery,
@@ -62,15 +77,21 @@ from quality.load as load
 where
     load.status = 'accepted'
     and load.publication <= (select quality.as_of())
-    and not exists (
-        select from quality.load as later
-        where
-            later.agency = load.agency and later.file = load.file
-            and later.status = 'accepted'
-            and later.publication <= (select quality.as_of())
-            and later.delivery_type in {REPLACING}
-            and later.scope in ('{ALL}', load.scope)
-            and (later.delivery_order, later.load_id) > (load.delivery_order, load.load_id)
+    and (
+        not exists (select from quality.load as later where {LATER_WHOLE})
+        or exists (
+            select from unnest(load.held_periods) as held (period)
+            where not exists (
+                select from quality.load as later
+                where
+                    {LATER_WHOLE}
+                    and (
+                        later.delivery_type = 'full_replacement'
+                        or later.held_periods is null
+                        or held.period = any(later.held_periods)
+                    )
+            )
+        )
     )
 """
 
@@ -91,6 +112,7 @@ where
     row._load_id = any({loads})
     and ({key}) in (select {key} from {parent} where _load_id = {changes})
     and ({scope} = '*' or row._load_id <> all({of_all_periods}) or {period} = {scope})
+    and {outside}
     and not exists (
         select from quality.superseded_row as known
         where known.load_id = row._load_id and known.table_name = {name}
@@ -125,14 +147,16 @@ exists (
 def rules(contract: Contract) -> dict[str, dict[str, Any]]:
     """Of each table of a contract, how single rows are replaced, as kept with each load.
 
-    {table: {"key": [column], "row_period": template or None, "deleted": [column, [value]] or
-    None}}. Kept, because publishing knows no contracts and a contract may change after.
+    {table: {"key": [column], "row_period": template or None, "rolls": whether a snapshot is whole
+    for the periods of its rows alone, "deleted": [column, [value]] or None}}. Kept, because
+    publishing knows no contracts and a contract may change after.
     """
     deleted = contract.deleted_when
     return {
         table.name: {
             "key": list(table.key),
             "row_period": contract.row_period,
+            "rolls": contract.rolls,
             "deleted": [deleted[0], list(deleted[1])] if deleted else None,
         }
         for table in contract.tables
@@ -164,15 +188,22 @@ def current_rows(contract: Contract, table: Table, parent: sql.Composable) -> sq
     from psycopg import sql
 
     period = sql.SQL("")
-    if contract.delivery_kind == "increment" and contract.row_period is not None:
-        period = sql.SQL(
-            # Of a load of all periods: but those that were delivered by themselves later.
-            " and (l.scope <> {all} or {period} is null or {period} <> all (array("
-            "select later.scope from quality.load as later"
+    if contract.row_period is not None:
+        told_later = (
+            " from quality.load as later"
             " where later.agency = l.agency and later.file = l.file"
             " and later.status = 'accepted' and later.publication <= (select quality.as_of())"
             " and later.delivery_type = any({replacing})"
-            " and (later.delivery_order, later.load_id) > (l.delivery_order, l.load_id))))"
+            " and (later.delivery_order, later.load_id) > (l.delivery_order, l.load_id)"
+        )
+        period = sql.SQL(
+            # Of a rolling snapshot: but the periods that a later one holds. Where there is one, a
+            # row that tells no period is gone too.
+            " and {period} <> all (array(select unnest(later.held_periods)" + told_later + "))"
+            if contract.rolls
+            # Of a load of all periods: but those that were delivered by themselves later.
+            else " and (l.scope <> {all} or {period} is null or {period} <> all (array("
+            "select later.scope" + told_later + ")))"
         ).format(
             all=sql.Literal(ALL),
             period=row_period(contract.row_period),
@@ -189,6 +220,35 @@ def current_rows(contract: Contract, table: Table, parent: sql.Composable) -> sq
     ).format(parent=parent, name=sql.Literal(table.name), period=period)
 
 
+def note_periods(connection: psycopg.Connection, load_id: int, parents: Mapping[str, str]) -> None:
+    """Keep which periods a load of a rolling snapshot holds. parents: as for supersede.
+
+    To be called before supersede, for every load of the publication.
+    """
+    from psycopg import sql
+
+    by_key = connection.execute(
+        "select by_key from quality.load where load_id = %s", (load_id,)
+    ).fetchone()[0]
+    rolling = {t: rule for t, rule in (by_key or {}).items() if rule.get("rolls")}
+    if not rolling:
+        return
+    held = sql.SQL(" union all ").join(
+        sql.SQL("select {period} as period from {parent} where _load_id = {load_id}").format(
+            period=row_period(rule["row_period"]),
+            parent=sql.Identifier(parents[table], table),
+            load_id=sql.Literal(load_id),
+        )
+        for table, rule in rolling.items()
+    )
+    connection.execute(
+        sql.SQL(
+            "update quality.load set held_periods = array(select distinct period from ({}) as held"
+            " where period is not null order by 1) where load_id = {}"
+        ).format(held, sql.Literal(load_id))
+    )
+
+
 def supersede(connection: psycopg.Connection, load_id: int, parents: Mapping[str, str]) -> None:
     """Enter the rows that a load closes, and those of its own that are closed already.
 
@@ -196,37 +256,46 @@ def supersede(connection: psycopg.Connection, load_id: int, parents: Mapping[str
     once the load is accepted and attached.
     """
     found = connection.execute(
-        "select agency, file, scope, delivery_type, delivery_order, by_key from quality.load "
-        "where load_id = %s",
+        "select agency, file, scope, delivery_type, delivery_order, by_key, held_periods "
+        "from quality.load where load_id = %s",
         (load_id,),
     ).fetchone()
     assert found is not None
-    agency, file, scope, delivery_type, order, by_key = found
+    agency, file, scope, delivery_type, order, by_key, held_periods = found
     others = connection.execute(
-        "select c.load_id, c.scope, c.delivery_type, "
-        "(c.delivery_order, c.load_id) > (%(order)s, %(load_id)s), l.by_key "
-        "from quality.current_load as c inner join quality.load as l using (load_id) "
-        "where c.agency = %(agency)s and c.file = %(file)s and c.load_id <> %(load_id)s "
+        "select l.load_id, l.scope, l.delivery_type, "
+        "(l.delivery_order, l.load_id) > (%(order)s, %(load_id)s), l.by_key, l.held_periods "
+        "from quality.load as l "
+        "where l.agency = %(agency)s and l.file = %(file)s and l.load_id <> %(load_id)s "
+        # Of a rolling snapshot one that is no longer current may still hold a key which, earlier,
+        # stood under a period that it did not reach.
+        "and l.status = 'accepted' and (l.held_periods is not null or exists ("
+        "select from quality.current_load as c where c.load_id = l.load_id)) "
         # the latest first: a row is closed once, by the first change that was published
-        "order by c.delivery_order desc, c.load_id desc",
+        "order by l.delivery_order desc, l.load_id desc",
         {"agency": agency, "file": file, "load_id": load_id, "order": order},
     ).fetchall()
     for table, rule in (by_key or {}).items():
         _settle(connection, parents, table, rule, load_id, whole=delivery_type in REPLACING)
         if rule["deleted"] is not None:
             _enter_deleted(connection, parents, table, rule, load_id)
-        if delivery_type in CHANGES:
+        if delivery_type in CHANGES or _rolls(rule, delivery_type):
             before = [
                 (other, other_scope)
-                for other, other_scope, _, is_later, _ in others
+                for other, other_scope, _, is_later, *_ in others
                 if not is_later and _overlap(scope, other_scope)
             ]
-            _enter_changed(connection, parents, table, rule, (load_id, scope), before)
-        for other, other_scope, other_type, is_later, other_by_key in others:
+            whole = held_periods if delivery_type in REPLACING else None
+            _enter_changed(connection, parents, table, rule, (load_id, scope), before, whole)
+        for other, other_scope, other_type, is_later, other_by_key, other_periods in others:
             other_rule = (other_by_key or {}).get(table)
-            if is_later and other_type in CHANGES and other_rule and _overlap(scope, other_scope):
+            if not is_later or not other_rule or not _overlap(scope, other_scope):
+                continue
+            if other_type in CHANGES or _rolls(other_rule, other_type):
+                whole = other_periods if other_type in REPLACING else None
+                one = [(load_id, scope)]
                 _enter_changed(
-                    connection, parents, table, other_rule, (other, other_scope), [(load_id, scope)]
+                    connection, parents, table, other_rule, (other, other_scope), one, whole
                 )
 
 
@@ -267,6 +336,11 @@ def _settle(
     )
 
 
+def _rolls(rule: Mapping[str, Any], delivery_type: str) -> bool:
+    """Whether a whole delivery leaves rows of other periods as they are, but those of its keys."""
+    return bool(rule.get("rolls") and rule["key"]) and delivery_type != "full_replacement"
+
+
 def _overlap(one: str, other: str) -> bool:
     return one == other or ALL in (one, other)
 
@@ -299,7 +373,9 @@ def _enter_changed(
     rule: Mapping[str, Any],
     changes: tuple[int, str],
     loads: list[tuple[int, str]],
+    held_periods: list[str] | None = None,
 ) -> None:
+    """held_periods: the periods of which the load is whole; their rows are closed as it is."""
     from psycopg import sql
 
     if not loads:
@@ -315,5 +391,10 @@ def _enter_changed(
             loads=sql.Literal([load_id for load_id, _ in loads]),
             of_all_periods=sql.Literal([load_id for load_id, scope in loads if scope == ALL]),
             period=row_period(template) if template else sql.SQL("null"),
+            outside=sql.SQL("true")
+            if held_periods is None
+            else sql.SQL("{} <> all({}::text[])").format(
+                row_period(template), sql.Literal(held_periods)
+            ),
         )
     )

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from orchestration.landing import superseding
 from orchestration.landing.contracts import Contract, Table
 from orchestration.landing.delivery_types import CHANGES
 from orchestration.quality import recurring, shapes, slices, suites
@@ -145,13 +146,11 @@ def carried_over(
     if exists is None or exists[0] is None:
         return []
     keys = ", ".join(quote(name) for name in table.key)
-    window = " and ".join(
-        f"{quote(name)} in (select {quote(name)} from {relation})"
-        for rule in suites.rules(contract)
-        if rule.table == table.name and rule.type == "expect_ids_to_be_carried_over"
-        for name in rule.kwargs.get("within", [])
-    )
-    looked_for = f"select distinct {keys} from {current}" + (f" where {window}" if window else "")
+    looked_for = f"select distinct {keys} from {current}"
+    if contract.rolls:
+        # a period that has left the file takes its records with it
+        period = superseding.row_period(contract.row_period).as_string()
+        looked_for += f" where {period} in (select {period} from {relation})"
     before, both = connection.execute(
         f"select count(*), count(now.here) from ({looked_for}) as before "  # type: ignore[arg-type]
         f"left join (select distinct {keys}, true as here from {relation}) as now using ({keys})"

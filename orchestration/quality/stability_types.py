@@ -253,12 +253,9 @@ class ExpectCodesToBeStillPresent(_NearHistory):
 class ExpectIdsToBeCarriedOver(_NearHistory):
     """`limit` is the share of the records of the snapshot before that must still be there.
 
-    `within` names columns, such as a school year: only earlier records whose value in them
-    still occurs are looked for, so that what has left the window of the file is not missed.
+    Of a snapshot that rolls only earlier records of the periods that it still holds are looked
+    for (history.carried_over).
     """
-
-    within: list[str] = []  # noqa: RUF012 - a pydantic field, copied per instance
-    success_keys: ClassVar[tuple[str, ...]] = (*_NearHistory.success_keys, "within")
 
     def judge(self, figures: dict) -> Verdict:
         before = figures[self.load_id].get(("previous_keys", "", ""), 0.0)

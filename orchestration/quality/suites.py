@@ -105,7 +105,7 @@ RUN_ON_QUERIES = READS_COMPANIONS | {"unexpected_rows_expectation"}
 _WRITTEN = {"id", "type", "kwargs", "dimension", "severity", "says", "why", "fix"}
 _REASON = {"because", "calibrated"}
 _CHANGES = {
-    *("skip", "limit", "except", "columns", "accept", "within", "published"),
+    *("skip", "limit", "except", "columns", "accept", "published"),
     *("severity", "why", "fix", "set_aside"),
 }
 # Rules on single rows: what breaks them can be set aside while the rest goes on (quarantine).
@@ -467,13 +467,6 @@ def _changed(where: str, rule: RuleSpec, entry: Mapping[str, Any]) -> RuleSpec |
         if rule.type != "expect_distinct_ids_near_history":
             raise UsageError(f"{where}: rule {rule.rule_id} takes no columns; use except.")
         kwargs["columns"] = list(entry["columns"])
-    if "within" in entry:
-        if rule.type != "expect_ids_to_be_carried_over":
-            raise UsageError(
-                f"{where}: rule {rule.rule_id}: within belongs to ids_carried_over and lists the "
-                "columns whose values decide which earlier records are looked for."
-            )
-        kwargs["within"] = list(entry["within"])
     if "published" in entry:
         if rule.type != control_totals.TYPE:
             raise UsageError(

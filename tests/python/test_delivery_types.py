@@ -1,7 +1,7 @@
 """Originals, resubmissions, corrections, replacements, increments: what is current, as of when.
 
-Two files of a made-up agency on a real PostgreSQL: `clients`, of which one file covers
-everything, and `visits`, delivered month by month.
+Three files of a made-up agency on a real PostgreSQL: `clients`, of which one file covers
+everything, `visits`, delivered month by month, and `stays`, whole for the months that it holds.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, ...]:
     return (
         contract(folder, "clients", CLIENTS, deliveryKind="snapshot"),
         contract(folder, "visits", VISITS, deliveryKind="increment", rowPeriod="{visit_month}"),
+        contract(folder, "stays", VISITS, deliveryKind="snapshot", rowPeriod="{visit_month}"),
     )
 
 
@@ -221,6 +222,24 @@ def test_a_full_replacement_closes_every_period_and_a_later_month_closes_its_own
     assert [row[0] for row in desk.current("visits", as_of=again)] == ["v1", "v3", "v4"]
 
 
+def test_a_snapshot_that_rolls_closes_the_periods_it_holds_and_no_other(desk: Desk) -> None:
+    """A year that has left the file was not withdrawn; a record of a year in it was."""
+    first = desk.accept("2025-01/stays.csv", "s1,2023,a,", "s2,2023,b,", "s3,2024,c,")
+    desk.accept("2025-02/stays.csv", "s1,2023,a,", "s3,2024,c,", "s4,2024,d,")
+    turned = desk.accept("2025-03/stays.csv", "s4,2024,d,", "s5,2025,e,")
+    assert desk.current("stays") == [("s1", "2023", "a"), ("s4", "2024", "d"), ("s5", "2025", "e")]
+    assert [row[0] for row in desk.current("stays", as_of=first)] == ["s1", "s2", "s3"]
+    assert desk.one("select held_periods from quality.load order by 1 limit 1") == ["2023", "2024"]
+    # a record that stands under another year now stands there alone
+    desk.accept("2025-04/stays.csv", "s1,2025,A,", "s4,2024,d,")
+    assert desk.current("stays") == [("s1", "2025", "A"), ("s4", "2024", "d")]
+    # the whole again with all its periods: what it leaves out is gone
+    desk.accept("2025-05_f1/stays.csv", "s9,2025,z,")
+    assert desk.current("stays") == [("s9", "2025", "z")]
+    assert [row[0] for row in desk.current("stays", as_of=turned)] == ["s1", "s4", "s5"]
+    assert desk.one("select count(*) from quality.load where is_current") == 1
+
+
 def test_a_snapshot_takes_increments_and_says_until_when_its_rows_hold(desk: Desk) -> None:
     desk.accept("2025-01/clients.csv", "c1,Ann,", "c2,Bo,", "c3,Cy,")
     desk.accept("2025-02_i1/clients.csv", "c2,Bob,", "c3,,D", "c4,Di,")
@@ -274,6 +293,7 @@ def test_deliveries_of_a_month_are_in_the_order_of_their_numbers(desk: Desk) -> 
     [
         ("2025-02/clients.csv", None, ("full_replacement", "2025-02", "*")),
         ("2025-02_i3/clients.csv", None, ("incremental", "2025-02", "*")),
+        ("2025-02/stays.csv", None, ("original", "2025-02", "*")),
         ("2025-02_late/visits_2025-01.csv", None, ("original", "2025-01", "2025-01")),
         ("2025-02_r1/visits_2025-01.csv", None, ("resubmission", "2025-01", "2025-01")),
         (
@@ -331,7 +351,7 @@ def test_terms_that_cannot_be_are_rejected_with_a_sentence(
         "clinic/2025-02/visits_2024-12.csv: its manifest names a delivery type other than "
         "original, resubmission, full_replacement, correction, incremental."
     )
-    clients, visits = contracts
+    clients, visits, _ = contracts
     keyless = tuple(replace(c, key_position=None) for c in clients.tables[0].columns)
     desk.contracts = (
         replace(clients, tables=(replace(clients.tables[0], columns=keyless),)),
@@ -379,18 +399,19 @@ class Delivery:
     changes: bool
     rows: list[tuple[str, str, str | None]]
 
+    def closes(self, key: str, period: str) -> bool:
+        has_key = key in {key for key, _, _ in self.rows}
+        if self.scope == "what it holds":
+            return has_key or period in {period for _, period, _ in self.rows}
+        return self.scope in ("*", period) and (has_key or not self.changes)
+
 
 def brute_force(deliveries: list[Delivery]) -> list[tuple[str, str, str]]:
     """One delivery after the other, in the agency's order, row by row."""
     state: list[tuple[str, str, str]] = []
     ordered = sorted(deliveries, key=lambda d: delivery_types.order(d.place.split("/")[0]))
     for delivery in ordered:
-        keys = {key for key, _, _ in delivery.rows}
-        state = [
-            row
-            for row in state
-            if delivery.scope not in ("*", row[1]) or (delivery.changes and row[0] not in keys)
-        ]
+        state = [row for row in state if not delivery.closes(row[0], row[1])]
         state += [(key, period, value) for key, period, value in delivery.rows if value]
     return sorted(state)
 
@@ -410,11 +431,29 @@ def random_delivery(rng: random.Random, number: int) -> Delivery:
     return Delivery(f"{delivery}/{name}", scope, changes, rows)
 
 
+def random_roll(rng: random.Random, number: int) -> Delivery:
+    """A snapshot of one or two months of three, or changes of any, or everything."""
+    kind = rng.choice(["", "", "r", "c", "c", "i", "i"] * 3 + ["f"])
+    months = rng.sample(["2025-01", "2025-02", "2025-03"], rng.randint(1, 2))
+    if kind in ("f", "c", "i"):
+        months = ["2025-01", "2025-02", "2025-03"]
+    rows = [
+        (f"v{key}", rng.choice(months), None if rng.random() < 0.2 else f"{number}")
+        for key in rng.sample(range(8), rng.randint(1, 6))
+    ]
+    delivery = f"2025-{rng.randint(4, 6):02d}" + (f"_{kind}{number}" if kind else f"_{number}")
+    scope = "*" if kind in ("f", "c", "i") else "what it holds"
+    return Delivery(f"{delivery}/stays.csv", scope, kind in ("c", "i"), rows)
+
+
 @pytest.mark.parametrize("seed", [20261125, 7, 11])
-def test_any_sequence_of_deliveries_ends_as_row_by_row(desk: Desk, seed: int) -> None:
+@pytest.mark.parametrize(("file", "make"), [("visits", random_delivery), ("stays", random_roll)])
+def test_any_sequence_of_deliveries_ends_as_row_by_row(
+    desk: Desk, seed: int, file: str, make: Callable[[random.Random, int], Delivery]
+) -> None:
     """In whatever order they arrive, now and as of each of them."""
     rng = random.Random(seed)
-    deliveries = [random_delivery(rng, number) for number in range(1, 26)]
+    deliveries = [make(rng, number) for number in range(1, 26)]
     arrived: list[Delivery] = []
     states: dict[int, list[tuple[str, str, str]]] = {}
     for delivery in deliveries:
@@ -425,10 +464,10 @@ def test_any_sequence_of_deliveries_ends_as_row_by_row(desk: Desk, seed: int) ->
         load_id = desk.accept(delivery.place, *lines)
         arrived.append(delivery)
         states[load_id] = brute_force(arrived)
-        assert desk.current("visits") == states[load_id], delivery.place
-    assert len({tuple(state) for state in states.values()}) > 10
+        assert desk.current(file) == states[load_id], delivery.place
+    assert len({tuple(state) for state in states.values()}) > 8
     for load_id, state in states.items():
-        assert desk.current("visits", as_of=load_id) == state
+        assert desk.current(file, as_of=load_id) == state
     flags = desk.connection.execute(
         "select load_id from quality.load where is_current order by 1"
     ).fetchall()

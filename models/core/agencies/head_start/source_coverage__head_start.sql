@@ -6,13 +6,13 @@ enrollments as (
 
 ),
 
--- The file comes whole, back to the first day of the year of its earliest row.
+-- Program years come whole, from September on; what was told of those that have left the file stays.
 snapshots as (
 
     select
         'head_start' as subject,
         'snapshot' as basis,
-        cast({{ dbt.date_trunc('year', 'min(entry_date)') }} as date) as coverage_start,
+        cast({{ dbt.concat(['min(program_year)', "'-09-01'"]) }} as date) as coverage_start,
         max(as_of_date) as coverage_end
     from enrollments
 
