@@ -6,7 +6,7 @@ enrollments as (
 
 ),
 
--- Program years come whole, from September on; what was told of those that have left the file stays.
+-- Program years come whole, from September on; those that have left the file stay as last told.
 snapshots as (
 
     select

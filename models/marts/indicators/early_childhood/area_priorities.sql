@@ -35,7 +35,9 @@ children as (
 
 ),
 
--- The first home that any source knew of the child is where the risks were lived.
+-- A birth counts where the mother lived, as birth statistics have it (NCHS, births by place of
+-- residence): the certificate tells the home of that month. Where it could not be placed, the first
+-- home that any source told of counts.
 homes as (
 
     select
@@ -44,7 +46,14 @@ homes as (
         children.n_risks,
         residences.place_id,
         row_number() over (
-            partition by children.person_id order by residences.start_date
+            partition by children.person_id
+            order by
+                case
+                    when residences.start_date > children.birth_month then 1
+                    when residences.last_day < children.birth_month then 1
+                    else 0
+                end,
+                residences.start_date
         ) as place_by_date
     from children
     inner join residences
