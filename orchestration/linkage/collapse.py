@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import overrides
-from orchestration.linkage.encoding import MISSING, counting, mix, packed, starts
+from orchestration.linkage.encoding import MISSING, counting, known_range, mix, packed, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,13 +147,9 @@ def _disagree(fields: Fields, rid: numpy.ndarray, start: numpy.ndarray) -> numpy
 
 
 def _differ(values: numpy.ndarray, start: numpy.ndarray) -> numpy.ndarray:
-    """Per group: are two of its known values (int32, MISSING for none) different?"""
-    import numpy
-
-    highest = numpy.maximum.reduceat(values, start)
-    # MISSING is the greatest number there is, read without its sign
-    lowest = numpy.minimum.reduceat(values.view("uint32"), start)
-    return (highest >= 0) & (lowest != highest.view("uint32"))
+    """Per group: are two of its known values different?"""
+    lowest, highest = known_range(values, start)
+    return lowest != highest
 
 
 def rules() -> tuple[str, ...]:

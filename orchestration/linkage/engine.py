@@ -11,6 +11,7 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import (
+    bounds,
     candidates,
     clusters,
     collapse,
@@ -43,7 +44,8 @@ class Clusters:
     """Per record (by rid): `node` it collapsed into, `rule` that collapsed it (an index into
     collapse.rules(), -1 for none), `cluster` and `component` it ended in (numbers of this run).
 
-    pairs: pairs of nodes compared; cut: components cut for their size; namesakes: clusters
+    pairs: pairs of nodes compared, of those that blocks proposed and bounds.py did not rule out;
+    cut: components cut for their size; namesakes: clusters
     joined by namesakes.merge; vetoed: pairs per veto
     that outscored the edge threshold. Tables `scored` (weights.score_pairs) and `node` (nodes
     that were compared) stay in DuckDB.
@@ -131,16 +133,30 @@ def run(
         profile.blocks,
         kept=around.may_propose(fields) if around else None,
     )
-    say(f"linkage: {len(node):,} records are {count:,} nodes, comparing {len(left):,} pairs")
-
+    proposed = len(left)
+    known = nodes.consensus(fields, node, _of_pairs(left, right, count))
+    may = numpy.ones(proposed, dtype=bool)
+    if not features:
+        may = bounds.may_matter(fields, known, with_model, left, right)
+    unlikely = left[~may], right[~may]
+    left, right = left[may], right[may]
+    if len(unlikely[0]):
+        known = known.only(_of_pairs(left, right, count))
+    say(
+        f"linkage: {len(node):,} records are {count:,} nodes, comparing {len(left):,} of "
+        f"{proposed:,} pairs"
+    )
     collapse.register(duck, "candidate", l=left, r=right)
-    compared = numpy.zeros(count, dtype=bool)
-    compared[left] = compared[right] = True
-    compared = numpy.flatnonzero(compared)
-    nodes.build(duck, fields, node, compared, with_model.frequencies)
+    nodes.build(duck, fields, known, with_model.frequencies)
     told = {"features": features, "shares": explained}
     weights.score_pairs(duck, with_model, "candidate", "scored", **told)
     overrides.veto(duck)
+
+    def score_further(pairs: str) -> None:
+        weights.score_pairs(duck, with_model, pairs, "scored_later", **told)
+        duck.execute("insert into scored select * from scored_later")
+        overrides.veto(duck)
+
     left, right, weight, vetoed = scored(duck)
     component, cut = clusters.capped_components(
         left[~vetoed],
@@ -153,9 +169,7 @@ def run(
 
     # Average-linkage needs every pair inside a component, not only those that share a block.
     if _unscored_inside(duck, component):
-        weights.score_pairs(duck, with_model, "unscored", "scored_later", **told)
-        duck.execute("insert into scored select * from scored_later")
-        overrides.veto(duck)
+        score_further("unscored")
         left, right, weight, vetoed = scored(duck)
     label = clusters.average_linkage(
         left,
@@ -182,6 +196,16 @@ def run(
         ties = component[joined.astype("int64")]
         component = clusters.components(ties[:, 0], ties[:, 1], count)[component]
     if explained:
+        # what speaks against is told of the pairs of one person, too
+        inside = label[unlikely[0]] == label[unlikely[1]]
+        if inside.any():
+            one, other = (side[inside] for side in unlikely)
+            collapse.register(duck, "ruled_out", l=one, r=other)
+            duck.execute(
+                "delete from ruled_out using scored"
+                " where ruled_out.l = scored.l and ruled_out.r = scored.r"
+            )
+            score_further("ruled_out")
         weights.explain(duck, with_model, component)
     stopped = duck.execute(
         "select veto, count(*) from scored where veto is not null and match_weight >= ?"
@@ -229,6 +253,15 @@ def rules() -> tuple:
         records.PARTICLES,
         records.MAX_NAMES_PER_SSN,
     )
+
+
+def _of_pairs(left: numpy.ndarray, right: numpy.ndarray, count: int) -> numpy.ndarray:
+    """The nodes, of `count`, that stand in a pair."""
+    import numpy
+
+    named = numpy.zeros(count, dtype=bool)
+    named[left] = named[right] = True
+    return numpy.flatnonzero(named)
 
 
 def scored(

@@ -53,7 +53,9 @@ def of_pairs(
         records.prepare(duck, table)
         of = numpy.array([position[node] for node in present], dtype="int32")
         collapse.register(duck, "component_of", rid=table["rid"].to_numpy(), node=of)
-        nodes.build(duck, encoding.encode(duck), of, numpy.unique(of), model.frequencies)
+        fields = encoding.encode(duck)
+        known = nodes.consensus(fields, of, numpy.unique(of))
+        nodes.build(duck, fields, known, model.frequencies)
         known = [pair for pair in pairs if whole.issuperset(pair)]
         duck.register(
             "asked",

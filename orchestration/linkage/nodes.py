@@ -7,9 +7,10 @@ Add here: a field a comparison needs. Keep out: comparisons.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestration.linkage.encoding import DIGITS, MISSING, NUMBERS, ranked, starts
+from orchestration.linkage.encoding import DIGITS, MISSING, NUMBERS, known_range, ranked, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _SINGLE = ("fn", "mn", "ln", "sex", "addr", "zip_code", "dob", "ym", "yr", "ssn", "ssn4", "mi",
            "generation")  # fmt: skip
 # Fields of which a node keeps every value, as <field>_all; null where it has one or none.
-_SEVERAL = ("fn", "addr", "zip_code", "dob", "ssn", "ssn4")
+_SEVERAL = ("fn", "ln", "addr", "zip_code", "dob", "ssn", "ssn4")
 # Long texts, mostly asked whether they are the same: also as codes, <field>_code.
 _AS_CODES = ("addr",)
 # Certificates: a birth or death certificate is one person's, once; so is a place on one birth
@@ -41,67 +42,147 @@ _CERTIFICATES = {
 MAX_LIST = 60
 
 
+@dataclass(frozen=True)
+class Consensus:
+    """What nodes say, in codes, by position in `wanted` (ascending node numbers).
+
+    position: of every node, -1 where it is not wanted; of_record: position by rid; first: each
+    node's first rid; is_linkable: has it a linkable record. chosen: per field the code it has most
+    often, MISSING for none. several: per field (position, code), ordered, of every value of nodes
+    that have two or more; of `ln` with the further surnames. every: as `several`, of all nodes:
+    `forms`, the formal given names, and plurality_order.
+    """
+
+    wanted: numpy.ndarray
+    position: numpy.ndarray
+    of_record: numpy.ndarray
+    first: numpy.ndarray
+    is_linkable: numpy.ndarray
+    chosen: dict[str, numpy.ndarray]
+    several: dict[str, tuple[numpy.ndarray, numpy.ndarray]]
+    every: dict[str, tuple[numpy.ndarray, numpy.ndarray]]
+
+    def only(self, nodes: numpy.ndarray) -> Consensus:
+        """Of some of the nodes (ascending numbers)."""
+        import numpy
+
+        at = self.position[nodes]
+        place = numpy.full(len(self.wanted) + 1, -1, dtype="int32")
+        place[at] = numpy.arange(len(nodes), dtype="int32")
+        position = numpy.full(len(self.position), -1, dtype="int32")
+        position[nodes] = place[at]
+
+        def kept(values: tuple[numpy.ndarray, numpy.ndarray]) -> tuple:
+            of = place[values[0]]
+            return of[of >= 0], values[1][of >= 0]
+
+        return Consensus(
+            wanted=nodes,
+            position=position,
+            of_record=place[self.of_record],
+            first=self.first[at],
+            is_linkable=self.is_linkable[at],
+            chosen={name: code[at] for name, code in self.chosen.items()},
+            several={name: kept(values) for name, values in self.several.items()},
+            every={name: kept(values) for name, values in self.every.items()},
+        )
+
+
+def consensus(fields: Fields, label: numpy.ndarray, wanted: numpy.ndarray) -> Consensus:
+    """What the nodes in `wanted` (ascending node numbers) say. label: node per record."""
+    import numpy
+
+    count = len(wanted)
+    position = numpy.full(int(label.max(initial=-1)) + 1, -1, dtype="int32")
+    position[wanted] = numpy.arange(count, dtype="int32")
+    of_record = position[label]
+    rid = numpy.flatnonzero(of_record >= 0)
+    together = (of_record[rid].astype("int64") << 32) | rid
+    together.sort()
+    at, rid = (together >> 32).astype("int32"), (together & 0xFFFFFFFF).astype("int32")
+    start = starts(at)
+    chosen, several = {}, {}
+    for name in _SINGLE:
+        code = fields.codes[name][rid]
+        lowest, chosen[name] = known_range(code, start)
+        # where all agree, as mostly, there is nothing to vote on
+        differ = lowest != chosen[name]
+        disputed = differ[at]
+        values = _values(at[disputed], code[disputed])
+        chosen[name][differ] = _commonest(*values, count)[differ]
+        if name in _SEVERAL:
+            several[name] = values[:2]
+    # a person's surnames are those of all records, also the parts and the maiden names
+    record, surname = fields.surnames
+    of = of_record[record]
+    more = numpy.zeros(count, dtype=bool)
+    more[of[of >= 0]] = more[several.pop("ln")[0]] = True
+    disputed = more[at]
+    several["ln"] = _values(
+        numpy.concatenate([at[disputed], of[of >= 0]]),
+        numpy.concatenate([fields.codes["ln"][rid[disputed]], surname[of >= 0]]),
+    )[:2]
+    record, form = fields.forms
+    of = of_record[record]
+    linkable = numpy.zeros(count, dtype=bool)
+    linkable[at[fields.is_linkable[rid]]] = True
+    return Consensus(
+        wanted=wanted,
+        position=position,
+        of_record=of_record,
+        first=rid[start],
+        is_linkable=linkable,
+        chosen=chosen,
+        several=several,
+        every={
+            "forms": _values(of[of >= 0], form[of >= 0])[:2],
+            "plurality_order": _values(at, fields.codes["plurality_order"][rid])[:2],
+        },
+    )
+
+
 def build(
     duck: duckdb.DuckDBPyConnection,
     fields: Fields,
-    label: numpy.ndarray,
-    wanted: numpy.ndarray,
+    known: Consensus,
     frequencies: dict[str, dict],
 ) -> None:
-    """Make table `node`, one row per node in `wanted` (ascending node numbers).
+    """Make table `node`, one row per node of the consensus.
 
-    label: node per record, as in table `component_of`. frequencies: {"fn": {"floor": share,
-    "shares": {name: share}}, "ln": ...}. Frozen with the model, so that a record added today
-    moves no weight of yesterday's pairs. Also makes the view `member`: every record with its
-    node.
+    frequencies: {"fn": {"floor": share, "shares": {name: share}}, "ln": ...}. Frozen with the
+    model, so that a record added today moves no weight of yesterday's pairs. Also makes the view
+    `member`: every record with its node (table `component_of`).
     """
-    import numpy
     import pyarrow
 
     duck.execute(
         "create or replace view member as"
         " select record.*, component_of.node from record join component_of using (rid)"
     )
-    count = len(wanted)
-    position = numpy.full(int(label.max(initial=-1)) + 1, -1, dtype="int32")
-    position[wanted] = numpy.arange(count, dtype="int32")
-    of_record = position[label]
-    rid = numpy.flatnonzero(of_record >= 0)
-    at = of_record[rid]
-    first = numpy.full(count, fields.count, dtype="int32")
-    numpy.minimum.at(first, at, rid.astype("int32"))
-    linkable = numpy.zeros(count, dtype=bool)
-    linkable[at[fields.is_linkable[rid]]] = True
+    count = len(known.wanted)
     columns: dict[str, object] = {
-        "node_id": wanted.astype("int32"), "first_rid": first, "is_linkable": linkable
-    }  # fmt: skip
+        "node_id": known.wanted.astype("int32"),
+        "first_rid": known.first,
+        "is_linkable": known.is_linkable,
+    }
     for name in _SINGLE:
-        values = _values(at, fields.codes[name][rid])
-        chosen = _commonest(*values, count)
-        columns[name] = _written(fields, name, chosen)
+        columns[name] = _written(fields, name, known.chosen[name])
         if name in _SEVERAL:
-            columns[f"{name}_all"] = _lists(fields, name, *values[:2], count, least=2)
+            columns[f"{name}_all"] = _lists(fields, name, *known.several[name], count, least=2)
         if name in _AS_CODES:
+            chosen = known.chosen[name]
             columns[f"{name}_code"] = pyarrow.array(chosen, mask=chosen < 0)
-            columns[f"{name}_code_all"] = _lists(fields, None, *values[:2], count, least=2)
+            columns[f"{name}_code_all"] = _lists(fields, None, *known.several[name], count, least=2)
         if name in frequencies:
-            columns[f"tf_{name}"] = _shares(fields.dictionary(name), frequencies[name], chosen)
-    births = _values(at, fields.codes["plurality_order"][rid])
-    columns["plurality_all"] = _lists(fields, "plurality_order", *births[:2], count)
-    record, form = fields.forms
-    kept = of_record[record] >= 0
-    forms = _values(of_record[record][kept], form[kept])
-    columns["fn_forms"] = _lists(fields, "fn", *forms[:2], count)
-    record, surname = fields.surnames
-    kept = of_record[record] >= 0
-    surnames = _values(
-        numpy.concatenate([at, of_record[record][kept]]),
-        numpy.concatenate([fields.codes["ln"][rid], surname[kept]]),
-    )
-    columns["ln_all"] = _lists(fields, "ln", *surnames[:2], count, least=2)
-
+            columns[f"tf_{name}"] = pyarrow.array(
+                shares(fields, name, frequencies[name], known.chosen[name]),
+                mask=known.chosen[name] < 0,
+            )
+    births = known.every["plurality_order"]
+    columns["plurality_all"] = _lists(fields, "plurality_order", *births, count)
+    columns["fn_forms"] = _lists(fields, "fn", *known.every["forms"], count)
     for name, (certificate, which) in _CERTIFICATES.items():
-        columns[name] = _certificates(duck, of_record, certificate, which, count)
+        columns[name] = _certificates(duck, known.of_record, certificate, which, count)
 
     duck.register("_nodes", pyarrow.table(columns))
     duck.execute("create or replace table node as select * from _nodes")
@@ -213,11 +294,17 @@ def _listed(
     )
 
 
-def _shares(words: pyarrow.Array, frequency: dict, code: numpy.ndarray) -> pyarrow.Array:
-    """The share of persons who bear each name; null where the name is missing."""
+def shares(fields: Fields, name: str, frequency: dict, code: numpy.ndarray) -> numpy.ndarray:
+    """The share of persons who bear each name; 1 where the name is missing."""
     import numpy
     import pyarrow
+    import pyarrow.compute as compute
 
+    words = fields.dictionary(name)
+    share = numpy.full(len(words) + 1, frequency["floor"])
+    share[-1] = 1.0
     known = frequency["shares"]
-    share = numpy.array([*(known.get(word, frequency["floor"]) for word in words.to_pylist()), 0.0])
-    return pyarrow.array(share[code], mask=code < 0)
+    place = compute.index_in(pyarrow.array(list(known), pyarrow.string()), words)
+    place = place.fill_null(-1).to_numpy()
+    share[place[place >= 0]] = numpy.array(list(known.values()))[place >= 0]
+    return share[code]

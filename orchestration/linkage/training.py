@@ -124,7 +124,7 @@ def train(
     each = numpy.arange(count, dtype="int32")
     collapse.register(duck, "component_of", rid=each, node=each)
     frequencies = _name_frequencies(duck)
-    nodes.build(duck, fields, each, each, frequencies)
+    nodes.build(duck, fields, nodes.consensus(fields, each, each), frequencies)
     # one identity in one source counts once, however often it was delivered
     duck.execute("create or replace table training as select * from node where is_linkable")
 
