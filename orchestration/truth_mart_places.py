@@ -158,7 +158,8 @@ def _samples(connection: psycopg.Connection, frames: dict) -> dict[str, Count]:
 
 
 def _areas(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
-    """Children of each birth year in the tracts whose counts are published."""
+    """Children of each birth year in the tracts whose counts are published, each where the mother
+    lived on the day of the birth; of a child without a known mother, where it lived first."""
     found = rows(
         connection,
         "select place_id, cohort_start, children from marts_indicators.area_priorities"
@@ -167,9 +168,7 @@ def _areas(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
     base = rounding_base(connection)
     people = truth["persons"]
     children = people[people["person"].isin(truth.recorded_in(["vital_child"]))]
-    homes = truth["residence"].sort_values("start_date")
-    first = children.merge(homes, on="person")
-    first = first[first["last_day"] >= first["birth_date"]].drop_duplicates("person")
+    first = _birthplaces(truth, children)
     first["cohort_start"] = first["birth_date"].dt.to_period("Y").dt.to_timestamp()
     true = first.groupby(["tract_geoid", "cohort_start"]).size()
     figures = {}
@@ -183,6 +182,25 @@ def _areas(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:
             base / 2 * len(cells) ** 0.5,
         )
     return figures
+
+
+def _birthplaces(truth: Truth, children: pandas.DataFrame) -> pandas.DataFrame:
+    """The children who had one, with the tract_geoid of their mother's home at the birth; without
+    a mother in the truth their own first."""
+    import pandas
+
+    homes = truth["residence"].sort_values("start_date")
+    mothers = truth["kin"][truth["kin"]["relationship"] == "mother"][["person", "related_person"]]
+    named = children.merge(mothers, on="person")
+    theirs = named.merge(homes.rename(columns={"person": "related_person"}), on="related_person")
+    theirs = theirs[
+        (theirs["start_date"] <= theirs["birth_date"])
+        & (theirs["last_day"] >= theirs["birth_date"])
+    ].drop_duplicates("person")
+    own = children[~children["person"].isin(theirs["person"])].merge(homes, on="person")
+    own = own[own["last_day"] >= own["birth_date"]].drop_duplicates("person")
+    columns = ["person", "birth_date", "tract_geoid"]
+    return pandas.concat([theirs[columns], own[columns]], ignore_index=True)
 
 
 def _demand(connection: psycopg.Connection, truth: Truth) -> dict[str, Count]:

@@ -2,8 +2,8 @@
 
 Reads the release and the truth and writes nothing. Each mart is asked for what its sources could
 know, and judged by the error that linkage itself expects of the sources the count depends on.
-Add here: how a count is judged. Keep out: the counts (truth_mart_counts.py, truth_mart_children.py,
-truth_mart_places.py), participation by program (truth_programs.py), anything a build could use.
+Add here: how a count is judged. Keep out: the counts (truth_mart_*.py, one file a kind),
+participation by program (truth_programs.py), anything a build could use.
 """
 
 from __future__ import annotations
@@ -80,7 +80,13 @@ def score(settings: Settings, truth_dir: Path) -> dict:
 
     Raises UsageError when a truth file is missing, LifecourseError before the first release.
     """
-    from orchestration import truth_mart_children, truth_mart_counts, truth_mart_places
+    from orchestration import (
+        truth_mart_children,
+        truth_mart_cohorts,
+        truth_mart_counts,
+        truth_mart_places,
+        truth_mart_screening,
+    )
     from orchestration.linkage import expected_errors
 
     tables = read(Path(truth_dir))
@@ -95,6 +101,8 @@ def score(settings: Settings, truth_dir: Path) -> dict:
             **truth_mart_counts.counts(connection, truth),
             **truth_mart_children.counts(connection, truth),
             **truth_mart_places.counts(connection, truth),
+            **truth_mart_screening.counts(connection, truth),
+            **truth_mart_cohorts.counts(connection, truth),
         }
     return {
         mart: {name: _judged(one, expected) for name, one in sorted(figures.items())}

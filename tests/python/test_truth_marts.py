@@ -5,9 +5,12 @@ Add here: a case that the check must count right. Keep out: what a mart itself m
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pandas
 import pytest
 
-from orchestration import truth_mart_places, truth_marts
+from orchestration import truth_mart_cohorts, truth_mart_places, truth_marts
 from orchestration.errors import LifecourseError, UsageError
 from orchestration.linkage import expected_errors, schema
 from orchestration.warehouse import connect
@@ -24,7 +27,7 @@ TRUTH = {
     "recorded": "person,program,start_date,last_day\nP2,jail,2024-06-01,\n",
     "kin": "person,related_person,relationship,start_date,last_day\nP1,P2,mother,2024-03-05,\n",
     "residence": "person,tract_geoid,start_date,last_day\n"
-    "P1,T,2024-03-05,\nP2,T,2018-01-01,\nP3,T,2018-01-01,2024-02-01\n",
+    "P1,U,2024-03-05,\nP2,T,2018-01-01,\nP3,T,2018-01-01,2024-02-01\n",
     "institutions": "person,kind,start_date,last_day\nP2,jail,2024-06-01,\n",
 }
 
@@ -90,6 +93,31 @@ LINKED = """
         values (2, 3, log(2.0, 3.0), '{}', 'linked', 'test', 1),
             (3, 4, 0, '{}', 'not linked', 'test', 1);
 """
+
+
+def test_a_gap_within_the_grace_is_none_and_a_window_must_be_covered_whole(truth):
+    (truth / "recorded.csv").write_text(
+        "person,program,start_date,last_day\n"
+        "P2,jail,2024-06-01,2024-06-03\nP2,jail,2024-06-06,2024-06-09\n"
+        "P2,jail,2024-06-20,2024-06-21\n"
+    )
+    known = truth_marts.Truth(truth_marts.read(truth), pandas.Series(dtype=str), {})
+    graces = pandas.Series({"jail": 2})
+    stays = truth_mart_cohorts._joined(known, "jail", graces)
+    assert [str(day.date()) for day in stays["last_day"]] == ["2024-06-09", "2024-06-21"]
+
+    coverage = pandas.DataFrame(
+        {"program_id": ["jail"], "coverage_start": [pandas.Timestamp("2024-01-01")],
+         "coverage_end": [pandas.Timestamp("2024-07-09")]}
+    )  # fmt: skip
+    policy = SimpleNamespace(program_id="jail", offset_start=1, offset_end=31, offset_unit="day")
+    anchors = stays.rename(columns={"last_day": "anchor"})[["person", "anchor"]]
+    followed = truth_mart_cohorts._followed(known, policy, anchors, graces, coverage)
+    # back within thirty days; of the second release only nineteen days are covered
+    assert followed["exposed"].tolist() == [True, False]
+    coverage["coverage_end"] = pandas.Timestamp("2024-07-08")
+    followed = truth_mart_cohorts._followed(known, policy, anchors, graces, coverage)
+    assert followed["exposed"].tolist() == [False, False]
 
 
 def test_linkage_expects_its_errors_from_the_weights(settings, monkeypatch):
@@ -178,6 +206,45 @@ def test_counts_are_those_of_the_truth(settings, truth):
             create table marts_indicators.child_care_supply_demand as
                 select 'infant' as age_group, 'all' as place_id, 2 as children,
                     date '2024-12-31' as as_of_date;
+            create table core.consent as
+                select person_id, date '2024-12-31' as data_as_of, 'screening' as purpose,
+                    'active' as status from generate_series(1, 2) as person_id;
+            create table policy.policy_screening as select 'screening' as purpose;
+            create table policy.policy_screening_rule as
+                select * from (values
+                    ('head_start', 'cash', 'age_months', 'below', 60, null),
+                    ('head_start', 'cash', 'in_program', 'is', null, 'snap'),
+                    ('head_start', 'income', 'income_percent_of_poverty', 'at_most', 100, null),
+                    ('head_start', 'snap', 'in_program', 'is', null, 'snap'))
+                as t (program_id, pathway, criterion, operator, limit_value, evidence_program_id);
+            create table marts_operations.benefit_screenings as
+                select * from (values (1, 'head_start', 'cash', null), (1, 'snap', null, true),
+                    (2, 'head_start', 'snap', null), (2, 'snap', null, false))
+                as t (person_id, program_id, met_pathway, is_enrolled);
+            create table policy.policy_cohort as
+                select * from (values ('birth', 'snap_after_birth'), ('jail', 'jail_after_jail'))
+                as t (perspective, exposure);
+            create table policy.policy_exposure_window as
+                select * from (values ('snap_after_birth', 'birth', 0, 6, 'month', 'snap'),
+                    ('jail_after_jail', 'jail_release', 1, 31, 'day', 'jail'))
+                as t (exposure, anchor_transition, offset_start, offset_end, offset_unit,
+                    program_id);
+            create table policy.policy_transition as
+                select 'jail_release' as transition_type, 'exit' as basis, 'jail' as program_id,
+                    null as end_reason_std_code;
+            create table policy.policy_spell_rule as
+                select 'jail' as program_id, 2 as grace_days, 1 as rule_version;
+            create table core.transition as
+                select 1 as person_id, date '2024-03-01' as transition_date,
+                    'birth' as transition_type;
+            create table core.exposure as
+                select * from (values ('snap_after_birth', 1, date '2024-03-01'),
+                    ('snap_after_birth', 99, date '2020-03-01')) as t (exposure, person_id,
+                    anchor_date);
+            create table marts_indicators.cohort_outcomes as
+                select * from (values ('birth', date '2024-01-01', 2, 9),
+                    ('birth', date '2020-01-01', 50, 50), ('jail', date '2024-01-01', 3, null))
+                as t (perspective, cohort_start, persons, persons_exposed);
             """
         )
     found = truth_marts.score(settings, truth)
@@ -204,8 +271,18 @@ def test_counts_are_those_of_the_truth(settings, truth):
     # P2 is in jail, P3 is gone, P1 is too young
     assert row("population_frame", "adults") == (0, 1, True)
     assert row("sample_draws", "adults: weighted persons") == (0, 1, True)
+    # the child lives elsewhere from the first day on; its mother lived there
     assert row("area_priorities", "children born in 2024, published tracts") == (1, 15, False)
     assert row("child_care_supply_demand", "children, infant") == (1, 2, True)
+    assert row("benefit_screenings", "persons") == (2, 2, True)
+    assert row("benefit_screenings", "in snap") == (2, 1, True)
+    # P2 is too old for it; a pathway behind one that asks for an income is not judged
+    assert row("benefit_screenings", "head_start by cash") == (1, 1, True)
+    assert set(found["benefit_screenings"]) == {"persons", "in snap", "head_start by cash"}
+    # 99 is nobody the truth knows: the cohort of 2020 is not judged
+    assert row("cohort_outcomes", "birth: persons") == (1, 2, True)
+    assert row("cohort_outcomes", "birth: in the program") == (1, 9, False)
+    assert row("cohort_outcomes", "jail: persons") == (0, 3, False)
     assert truth_mart_places.residents(settings, truth) == {
         "adults": {"residents": 0, "in_frame": 1, "covered": None, "residing": 1.0}
     }
