@@ -10,7 +10,7 @@ SPARK_READY := $(SPARK_VENV)/.ready
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: help setup demo run ui desk browser test test-spark lint fix lock clean clean-demo
+.PHONY: help setup demo run ui desk browser test test-spark java lint fix lock clean clean-demo
 
 help: ## list these commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,13 +54,16 @@ browser: ## Chromium, which the tests of the steward desk drive
 test: setup browser lint ## everything CI runs: lint, then all tests
 	@$(BIN)/python -m pytest
 
-test-spark: setup $(SPARK_READY) ## core, panels and marts on Spark: the same rows as on PostgreSQL
-	@command -v java >/dev/null || { echo "installing Java 17"; [ "$$(id -u)" = 0 ] && \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+test-spark: setup java $(SPARK_READY) ## all of core, panels and marts on Spark: the same rows?
+	@$(BIN)/python -m pytest -q -s tests/spark
+
+java: # 17 or later, which Spark runs on
+	@java -XshowSettings:properties -version 2>&1 | grep -Eq 'specification.version = (1[7-9]|[2-9][0-9])' \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "installing Java 17" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
 		--no-install-recommends openjdk-17-jre-headless >/dev/null; } || { echo "Spark needs" \
-		"Java 17; install it (Debian: apt-get install openjdk-17-jre-headless), then run make" \
-		"test-spark again."; exit 3; }
-	@$(BIN)/python -m pytest tests/spark
+		"Java 17 or later; install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)," \
+		"then run make test-spark again."; exit 3; }
 
 # Not in the main environment: dbt-spark and pyspark are 500 MB that PostgreSQL's users do not need.
 $(SPARK_READY): requirements-spark.lock

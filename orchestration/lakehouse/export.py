@@ -18,34 +18,43 @@ from orchestration.settings import Settings
 DESCRIPTION = "export.json"
 
 
-def export(settings: Settings, out: Path, say: Callable[[str], None]) -> Path:
+def export(
+    settings: Settings, out: Path, say: Callable[[str], None], *, from_staging: bool = False
+) -> Path:
     """Write <out>/<schema>/<table>.parquet for each table of the border; returns export.json.
 
     export.json: border and models as lists of [schema, name], and fingerprints, by table name,
     of each model as PostgreSQL holds it. Everything is read in one snapshot, so a release in
     the middle cannot mix two. The files hold pseudonymised rows of persons: the folder is closed
-    to other users. Raises LifecourseError when the folder holds files, or a table is not there.
+    to other users. from_staging: the border is what core reads of identity and staging, those
+    columns alone; agencies' own keys are among them. Raises LifecourseError when the folder holds
+    files, or a table is not there.
     """
     from orchestration import dbt
 
     if out.exists() and any(out.iterdir()):
         raise LifecourseError(f"{out} is not empty; name a new folder with --out.")
-    plan = moved.plan(json.loads(dbt.ensure_manifest(settings).read_text()))
+    manifest = json.loads(dbt.ensure_manifest(settings).read_text())
+    plan = moved.plan(manifest, from_staging=from_staging)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     prints = {}
     with warehouse.connect(settings) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
         for number, table in enumerate(plan.border, 1):
-            rows = _write(connection, table, out)
+            columns = _columns(connection, table)
+            if table in plan.read:
+                columns = [column for column in columns if column[0] in plan.read[table]]
+            rows = _write(connection, table, columns, out)
             say(f"{number} of {len(plan.border)}: {table}, {rows:,} rows")
         for table in plan.models:
             columns = [
                 (name, fingerprint.KINDS[kind]) for name, kind, *_ in _columns(connection, table)
             ]
-            cursor = connection.execute(fingerprint.query(str(table), columns, "postgres"))
+            keys = plan.keys[table]
+            cursor = connection.execute(fingerprint.query(str(table), columns, keys, "postgres"))
             names = [column.name for column in cursor.description]
-            row = dict(zip(names, cursor.fetchone(), strict=True))
-            prints[str(table)] = {"columns": columns, "figures": fingerprint.figures(row)}
+            figures = fingerprint.figures(dict(zip(names, cursor.fetchone(), strict=True)))
+            prints[str(table)] = {"columns": columns, "keys": keys, "figures": figures}
     description = {
         "border": [[table.schema, table.name] for table in plan.border],
         "models": [[table.schema, table.name] for table in plan.models],
@@ -56,7 +65,11 @@ def export(settings: Settings, out: Path, say: Callable[[str], None]) -> Path:
     return path
 
 
-def _columns(connection, table: moved.Table) -> list[tuple[str, str, int | None, int | None]]:
+_Column = tuple[str, str, int | None, int | None]
+
+
+def _columns(connection, table: moved.Table) -> list[_Column]:
+    """(name, type, digits, decimals) of a table or view, in order."""
     found = connection.execute(
         """select column_name, data_type, numeric_precision, numeric_scale
         from information_schema.columns where table_schema = %s and table_name = %s
@@ -70,7 +83,7 @@ def _columns(connection, table: moved.Table) -> list[tuple[str, str, int | None,
     return found
 
 
-def _write(connection, table: moved.Table, out: Path) -> int:
+def _write(connection, table: moved.Table, columns: list[_Column], out: Path) -> int:
     """One table through COPY as CSV, a batch at a time; returns its rows."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
@@ -86,10 +99,10 @@ def _write(connection, table: moved.Table, out: Path) -> int:
             "integer": pa.int32(),
             "smallint": pa.int16(),
             "bigint": pa.int64(),
+            "timestamp without time zone": pa.timestamp("us"),
         }
         return plain.get(kind, pa.string())
 
-    columns = _columns(connection, table)
     types = {name: arrow(kind, precision, scale) for name, kind, precision, scale in columns}
     listed = ", ".join(
         # COPY writes a boolean as t and f, which the reader of CSV does not know.

@@ -32,7 +32,7 @@ def fingerprints(session, folder: Path) -> dict[str, dict[str, str]]:
     ours, found = _fingerprint(), {}
     for table, known in described["fingerprints"].items():
         columns = [(name, kind) for name, kind in known["columns"]]
-        row = session.sql(ours.query(table, columns, "spark")).collect()[0]
+        row = session.sql(ours.query(table, columns, known["keys"], "spark")).collect()[0]
         found[table] = ours.figures(row.asDict())
     return found
 

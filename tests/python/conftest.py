@@ -5,18 +5,39 @@ Add here: a fixture that more than one test file needs. Keep out: data of one te
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from orchestration import warehouse as warehouse_module
-from orchestration.settings import Settings, load
+from orchestration.settings import PROJECT_ROOT, Settings, load
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """dbt's manifest with every model compiled for PostgreSQL; neither needs a database."""
+    from dbt.cli.main import dbtRunner
+
+    tmp = tmp_path_factory.mktemp("compile")
+    (tmp / "profiles.yml").write_bytes((PROJECT_ROOT / "profiles.example.yml").read_bytes())
+    result = dbtRunner().invoke(
+        [
+            *("compile", "--quiet", "--no-introspect", "--no-populate-cache"),
+            *("--select", "resource_type:model"),
+            *("--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(tmp)),
+            *("--target-path", str(tmp / "target"), "--log-path", str(tmp / "logs")),
+        ]
+    )
+    assert result.success, result.exception
+    return json.loads((tmp / "target" / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ one model must do (its YAML), style that sqlfluff and ruff check.
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterable
 from itertools import pairwise
@@ -30,23 +29,6 @@ MAY_READ = {
 }
 PUBLISHED = ("core", "panels", "marts")
 FOUR_PARTS = ("**A row is**", "**Rules.**", "**Do not conclude**", "**Use.**")
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A manifest parsed now; parsing needs no database."""
-    from dbt.cli.main import dbtRunner
-
-    tmp = tmp_path_factory.mktemp("parse")
-    (tmp / "profiles.yml").write_bytes((PROJECT_ROOT / "profiles.example.yml").read_bytes())
-    result = dbtRunner().invoke(
-        [
-            *("parse", "--quiet", "--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(tmp)),
-            *("--target-path", str(tmp / "target"), "--log-path", str(tmp / "logs")),
-        ]
-    )
-    assert result.success, result.exception
-    return json.loads((tmp / "target" / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -275,40 +257,6 @@ def test_every_choice_in_a_policy_has_a_reason_and_a_day(seeds):
     )
 
 
-def test_person_grain_tables_carry_person_id(models):
-    held(
-        (
-            model["name"]
-            for model in models
-            if layer(model) in PUBLISHED
-            and not is_part(model)
-            and "person_id" not in model["columns"]
-        ),
-        {
-            "cohort_outcomes": "counts of persons, no person in it",
-            "tombstone": "a record that was removed; whose it was is not kept",
-            "eviction_filing": "a filing against a dwelling; no person is linked to it",
-            "geo_crosswalk": "a reference table, copied to every node",
-            "area_priorities": "counts of persons, no person in it",
-            "child_care_provider": "a business and no person",
-            "child_care_supply_demand": "counts of persons, no person in it",
-            "household": "a group of persons; membership carries the persons",
-            "household_link": "a step between households; household_month carries the persons",
-            "organization": "a reference table, copied to every node",
-            "organization_spell": "a reference table, copied to every node",
-            "place": "a reference table, copied to every node",
-            "place_context": "a reference table, copied to every node",
-            "program": "a reference table, copied to every node",
-            "program_coverage": "a reference table, copied to every node",
-            "program_overlap": "counts of persons, no person in it",
-            "provider_capacity": "what a business says of its places",
-            "provider_vacancies": "what a business says of its places",
-            "source_coverage": "a reference table, copied to every node",
-            "unduplicated_counts": "counts of persons, no person in it",
-        },
-    )
-
-
 # --- documentation and access ----------------------------------------------------------------
 
 
@@ -423,49 +371,6 @@ def test_sources_belong_to_a_contract_and_to_an_asset(manifest):
             is_known &= source["identifier"] == f"{table}_current"
         if asset != expected or not is_known:
             offenders.append(f"{agency}.{table}")
-    held(offenders)
-
-
-# --- portability -----------------------------------------------------------------------------
-
-POSTGRES_ONLY = {
-    "a cast by colons": r"::",
-    "a range type": r"\b(date|ts|int4|int8|num)(multi)?range\b",
-    "distinct on": r"distinct\s+on\b",
-    "generate_series": r"generate_series",
-    "lateral": r"\blateral\b",
-    "an aggregate filter": r"\bfilter\s*\(",
-    "ilike": r"\bilike\b",
-    "a regular expression": r"\s!?~\*?\s*'",
-    "an interval literal": r"\binterval\s+'",
-    "make_date": r"\bmake_date\b",
-    "to_char or to_date": r"\bto_(char|date|timestamp)\b",
-    "an array": r"\barray\s*[\[(]|\bunnest\b",
-    "string_agg": r"\bstring_agg\b",
-    "bool_or or bool_and": r"\bbool_(or|and)\b",
-    "the clock": r"\bnow\(|\bcurrent_(date|timestamp)\b",
-    "a recursive query": r"\bwith\s+recursive\b",
-    "least or greatest, which treat null in two ways": r"\b(least|greatest)\(",
-    "is distinct from": r"is\s+(not\s+)?distinct\s+from",
-    "an untruncated date_trunc": r"(?<!dbt\.)\bdate_trunc\(",
-    "md5 instead of surrogate_key": r"\bmd5\(",
-}
-POSTGRES_MACROS = re.compile(r"\{\{\s*(clean_\w+|address_\w+|null_sentinels|delivery_month_end)\(")
-
-
-def test_published_models_are_written_for_any_engine(models):
-    offenders = []
-    for model in models:
-        if layer(model) not in PUBLISHED:
-            continue
-        code = re.sub(r"--.*", "", model["raw_code"])
-        offenders += [
-            f"{model['name']}: {what}"
-            for what, form in POSTGRES_ONLY.items()
-            if re.search(form, code)
-        ]
-        if POSTGRES_MACROS.search(code):
-            offenders.append(f"{model['name']}: a macro of staging")
     held(offenders)
 
 

@@ -7,7 +7,6 @@ again. Keep out: what a contract itself must say (test_landing, test_quality).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,6 @@ from orchestration.settings import PROJECT_ROOT
 NOT_DELIVERED = {"linkage"}
 # An agency's older format is delivered under a name of its own: name -> agency.
 OLDER_FORMATS = {"hmis_2024": "hmis"}
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The manifest with the staging models compiled; neither needs a database."""
-    from dbt.cli.main import dbtRunner
-
-    tmp = tmp_path_factory.mktemp("compile")
-    (tmp / "profiles.yml").write_bytes((PROJECT_ROOT / "profiles.example.yml").read_bytes())
-    result = dbtRunner().invoke(
-        [
-            *("compile", "--quiet", "--no-introspect", "--no-populate-cache"),
-            *("--select", "path:models/staging,resource_type:model"),
-            *("--project-dir", str(PROJECT_ROOT), "--profiles-dir", str(tmp)),
-            *("--target-path", str(tmp / "target"), "--log-path", str(tmp / "logs")),
-        ]
-    )
-    assert result.success, result.exception
-    return json.loads((tmp / "target" / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
