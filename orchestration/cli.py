@@ -706,10 +706,10 @@ def truth_score(folder: Path, as_json: bool) -> None:
     programs = truth_programs.score(_settings(), folder)
     marts = truth_marts.score(_settings(), folder)
     residents = truth_mart_places.residents(_settings(), folder)
+    births = truth_mart_places.birthplaces(_settings(), folder)
     if as_json:
-        _print_json(
-            {**facts, "participation": programs, "marts": marts, "population_frame": residents}
-        )
+        unjudged = {"population_frame": residents, "birthplaces": births}
+        _print_json({**facts, "participation": programs, "marts": marts, **unjudged})
         return
     for table, figures in facts.items():
         for name, value in figures.items():
@@ -729,6 +729,11 @@ def truth_score(folder: Path, as_json: bool) -> None:
             f"\n{frame}: {row['residents']:,} residents, {row['covered'] or 0:.2%} of them in it; "
             f"{row['in_frame']:,} persons in it, {row['residing'] or 0:.2%} of them residents"
         )
+    click.echo(
+        f"births: of {births['children']:,} children with a tract at birth the mother of "
+        f"{births['mother_there'] or 0:.2%} lived in it, and {births['child_there'] or 0:.2%} "
+        "themselves"
+    )
     click.echo(f"\n{'marts':56}    true   found    error  stated  within")
     for mart, counts in marts.items():
         for name, row in counts.items():

@@ -56,6 +56,48 @@ def residents(settings: Settings, truth_dir: Path) -> dict[str, dict]:
     return figures
 
 
+def birthplaces(settings: Settings, truth_dir: Path) -> dict:
+    """Whether the tract of a birth, by which area_priorities counts, is where people lived.
+
+    {"children": with a tract at birth, "mother_there": share of them whose mother lived in it on
+    the day, "child_there": share who lived in it from their first day on}. A certificate knows
+    the mother's home and no other: that some live with a father from the first day on is no error
+    of the count, and is what the count does not say.
+    """
+    from orchestration import truth_marts, warehouse
+    from orchestration.truth_score import true_person
+
+    tables = truth_marts.read(Path(truth_dir))
+    with warehouse.connect(settings) as connection:
+        truth = Truth(tables, true_person(connection, tables["records"]), {})
+        told = rows(
+            connection,
+            "select distinct on (person_id) births.person_id, homes.place_id"
+            " from core.birth_detail as births join core.residence_spell as homes using (person_id)"
+            " where births.birth_month between homes.start_date"
+            " and coalesce(homes.last_day, births.birth_month)"
+            " order by person_id, homes.start_date",
+        )
+    told["person"] = told["person_id"].map(truth.person)
+    people = truth["persons"][["person", "birth_date"]]
+    told = told.merge(people, on="person").drop_duplicates("person")
+    theirs = _birthplaces(truth, told[["person", "birth_date"]]).set_index("person")["tract_geoid"]
+    homes = truth["residence"].sort_values("start_date")
+    own = told.merge(homes, on="person")
+    own = own[own["last_day"] >= own["birth_date"]].drop_duplicates("person")
+    own = own.set_index("person")["tract_geoid"]
+    children = len(told)
+    return {
+        "children": children,
+        "mother_there": _share(told["person"].map(theirs) == told["place_id"]),
+        "child_there": _share(told["person"].map(own) == told["place_id"]),
+    }
+
+
+def _share(right: pandas.Series) -> float | None:
+    return round(float(right.mean()), 4) if len(right) else None
+
+
 def _heard(connection: psycopg.Connection, truth: Truth, day: pandas.Timestamp) -> set[str]:
     """True persons of whom a source of addresses and one of birth dates have a record, and whose
     home on `day` any address told within the time an address lasts."""

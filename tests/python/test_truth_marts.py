@@ -157,10 +157,11 @@ def test_counts_are_those_of_the_truth(settings, truth):
             create table core.source_coverage as
                 select *, 'jail' as source_system from core.program_coverage;
             create table core.residence_spell as
-                select person_id, date '2024-03-01' as start_date, null::date as last_day
+                select person_id, date '2024-03-01' as start_date, null::date as last_day,
+                    'T' as place_id
                 from generate_series(1, 2) as person_id;
             create table core.birth_detail as
-                select 1 as person_id, date '2024-01-01' as birth_month;
+                select 1 as person_id, date '2024-03-01' as birth_month;
             create table policy.policy_program_set as
                 select * from (values ('family_support', 'snap')) as t (program_set, program_id);
             create table policy.policy_early_risk as
@@ -283,6 +284,11 @@ def test_counts_are_those_of_the_truth(settings, truth):
     assert row("cohort_outcomes", "birth: persons") == (1, 2, True)
     assert row("cohort_outcomes", "birth: in the program") == (1, 9, False)
     assert row("cohort_outcomes", "jail: persons") == (0, 3, False)
+    assert truth_mart_places.birthplaces(settings, truth) == {
+        "children": 1,
+        "mother_there": 1.0,
+        "child_there": 0.0,
+    }
     assert truth_mart_places.residents(settings, truth) == {
         "adults": {"residents": 0, "in_frame": 1, "covered": None, "residing": 1.0}
     }
