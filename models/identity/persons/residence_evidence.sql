@@ -173,6 +173,33 @@ accounts_of_one_premise as (
 
 ),
 
+-- The school keeps one address of a student, the latest it was told, and writes it on enrolments of
+-- every year: it is evidence for the last day of school before the file, whichever year's row has
+-- it. Dated by the row, the home of a student who moved would be put a year too early.
+told_students as (
+
+    select distinct
+        source_student_id,
+        as_of_date
+    from enrollments
+
+),
+
+last_school_days as (
+
+    select
+        told_students.source_student_id,
+        told_students.as_of_date,
+        max(least(enrollments.exit_date, told_students.as_of_date)) as school_date
+    from told_students
+    inner join enrollments
+        on
+            told_students.source_student_id = enrollments.source_student_id
+            and told_students.as_of_date >= enrollments.entry_date
+    group by told_students.source_student_id, told_students.as_of_date
+
+),
+
 -- Clinics keep one address, the one that was told at the last visit.
 last_visits as (
 
@@ -213,16 +240,18 @@ dated as (
         death_date as evidence_date
     from deaths
     union all
-    -- The school keeps one address, the latest it was told: evidence for the month in which the
-    -- file was handed over, or for the month the enrolment ended.
     select
         'k12' as source_system,
-        source_student_id as source_person_key,
-        street_address,
-        unit,
-        zip,
-        least(exit_date, as_of_date) as evidence_date
+        enrollments.source_student_id as source_person_key,
+        enrollments.street_address,
+        enrollments.unit,
+        enrollments.zip,
+        last_school_days.school_date as evidence_date
     from enrollments
+    inner join last_school_days
+        on
+            enrollments.source_student_id = last_school_days.source_student_id
+            and enrollments.as_of_date = last_school_days.as_of_date
     union all
     select
         'benefits' as source_system,
