@@ -24,6 +24,9 @@ from orchestration.settings import Settings
 # attendance of 1,500 persons took minutes, by hash a second (2026-11-25). A join on ranges alone
 # still loops, for want of another way. Before 18 the switch works by a cost that starts JIT.
 _WHOLE_TABLES = "-c enable_nestloop=off -c jit=off"
+# A build has some two thousand commits, and none needs to be on disk before the next: what makes
+# it count is the commit of its release, which writes out all that came before it.
+_WHOLE_BUILDS = "-c synchronous_commit=off"
 
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "seeds", "macros", "tests")
 
@@ -31,7 +34,9 @@ _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models", "seeds", "macros"
 def connection_environment(settings: Settings) -> dict[str, str]:
     """How dbt finds the warehouse, planning for whole tables; see warehouse.environment."""
     found = warehouse.environment(settings)
-    return found | {"PGOPTIONS": f"{found.get('PGOPTIONS', '')} {_WHOLE_TABLES}".strip()}
+    return found | {
+        "PGOPTIONS": f"{found.get('PGOPTIONS', '')} {_WHOLE_TABLES} {_WHOLE_BUILDS}".strip()
+    }
 
 
 def ensure_profile(settings: Settings) -> None:

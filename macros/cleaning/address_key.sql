@@ -1,7 +1,7 @@
 {% macro clean_zip(column) -%}
     case
-        when btrim({{ column }}) ~ '^[0-9]{5}([-]?[0-9]{4})?$'
-            and btrim({{ column }}) !~ '^(00000|99999)'
+        when btrim({{ column }}) ~ '^[0-9]{5}(?:[-]?[0-9]{4})?$'
+            and substr(btrim({{ column }}), 1, 5) not in ('00000', '99999')
             then substr(btrim({{ column }}), 1, 5)
     end
 {%- endmacro %}

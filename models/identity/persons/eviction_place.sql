@@ -12,13 +12,16 @@ address_points as (
 
 ),
 
+-- Grouped by the key itself first, so that each is made once: making it is the dear part.
 points as (
 
     select
         {{ address_key('street_address', 'unit', 'zip') }} as address_key,
-        tract_geoid
+        min(tract_geoid) as first_tract_geoid,
+        max(tract_geoid) as last_tract_geoid
     from address_points
     where tract_geoid is not null
+    group by {{ address_key('street_address', 'unit', 'zip') }}
 
 ),
 
@@ -28,10 +31,10 @@ buildings as (
     select
         split_part(address_key, '|', 1) as street,
         split_part(address_key, '|', 3) as zip,
-        min(tract_geoid) as tract_geoid
+        min(first_tract_geoid) as tract_geoid
     from points
     group by split_part(address_key, '|', 1), split_part(address_key, '|', 3)
-    having count(distinct tract_geoid) = 1
+    having min(first_tract_geoid) = max(last_tract_geoid)
 
 ),
 
