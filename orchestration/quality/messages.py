@@ -179,7 +179,11 @@ def _rows(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
         f"{number(now)} rows where {deliveries(loads)} had {number(round(before))}{average} "
         f"({signed(change) if before else 'none before'}); limit {limit}."
     )
-    return sentence, f"{number(now)} rows ({signed(change)})", limit, None
+    parts = figures["parts"]
+    if parts:
+        told = " and of ".join(f"{name} ({percent(share)})" for name, share in parts.items())
+        sentence += f" Most of the difference is one value of {told}."
+    return sentence, f"{number(now)} rows ({signed(change)})", limit, ", ".join(parts) or None
 
 
 def _missing(outcome: Outcome, figures: Mapping[str, Any]) -> Words:

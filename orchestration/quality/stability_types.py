@@ -24,6 +24,11 @@ from orchestration.quality.history import NOT_LISTED
 # Loads before whose histograms are read.
 TELLING = 6
 
+# Half of what a load has more or less, and twice as much as the whole: the part to ask for first
+# (2026-11-26).
+_EXPLAINS = 0.5
+_MORE_THAN_THE_WHOLE = 2.0
+
 Verdict = tuple[bool, Any, dict[str, Any]]
 Key = tuple[str, str, str]  # metric, column, slice
 
@@ -167,8 +172,28 @@ class ExpectRowCountNearHistory(_NearHistory):
     def against(self, figures: dict, loads: list[int], told: list[int], limit: float) -> Verdict:
         now, before = self.rows(figures, loads)
         allowed = self.allowed(figures, loads, limit)
+        met = abs(now - before) <= allowed
+        parts = {} if met else self.parts_that_explain(figures, loads)
         figure = {"rows": now, "before": before, "allowed": allowed, "loads": len(loads)}
-        return abs(now - before) <= allowed, now, figure
+        return met, now, {**figure, "parts": parts}
+
+    def parts_that_explain(self, figures: dict, loads: list[int]) -> dict[str, float]:
+        """Columns of which one part (a school, a provider) moved so much that the whole did:
+        {column: its share of the difference}. A part that moved no more than all others, such as
+        the only county of a file, explains nothing."""
+        now, before = self.rows(figures, loads)
+        if not before or now == before:
+            return {}
+        found: dict[str, float] = {}
+        for key in {k for i in (self.load_id, *loads) for k in figures[i] if k[0] == "slice_rows"}:
+            part, usual = figures[self.load_id].get(key, 0.0), self.mean(figures, loads, key)
+            share = (part - usual) / (now - before)
+            is_other = (
+                abs(part - usual) * before >= _MORE_THAN_THE_WHOLE * abs(now - before) * usual
+            )
+            if share >= _EXPLAINS and is_other:
+                found[key[1]] = max(share, found.get(key[1], 0.0))
+        return found
 
 
 class ExpectMissingSharesNearHistory(_NearHistory):

@@ -25,9 +25,10 @@ NOW, PAST = 9, [8, 7, 6]
 
 
 def _rule(name: str, **kwargs: Any) -> Any:
-    from orchestration.quality import movement_types, recurrence_types
+    from orchestration.quality import movement_types, recurrence_types, stability_types
 
-    home = recurrence_types if hasattr(recurrence_types, name) else movement_types
+    homes = (recurrence_types, movement_types, stability_types)
+    home = next(home for home in homes if hasattr(home, name))
     given = {
         "table_name": "visits",
         "load_id": NOW,
@@ -95,6 +96,22 @@ def test_a_part_that_lost_half_of_its_rows_is_warned_of() -> None:
     halved = _figures(_parts(a=350, b=150), before)
     halved[NOW]["rows", "", ""] = 500.0
     assert rule.judge(halved)[0]
+
+
+def test_rows_that_are_missing_name_the_part_they_are_missing_from() -> None:
+    rule = _rule("ExpectRowCountNearHistory", limit=0.2)
+    only = {("slice_rows", "county", "here"): 1000.0}
+    before = _parts(a=600, b=400) | only
+    figures = _figures(_parts(a=600), before)
+    figures[NOW]["rows", "", ""] = 600.0
+    figures[NOW]["slice_rows", "county", "here"] = 600.0
+    met, _, found = rule.judge(figures)
+    assert not met and found["parts"] == {"school": 1.0}
+    # where every part has lost as much, none explains it
+    figures = _figures(_parts(a=300, b=200) | {("slice_rows", "county", "here"): 500.0}, before)
+    figures[NOW]["rows", "", ""] = 500.0
+    met, _, found = rule.judge(figures)
+    assert not met and not found["parts"]
 
 
 def test_amounts_above_every_load_before_are_seen_below_the_limit() -> None:
