@@ -52,13 +52,6 @@ class Link:
     is_linkable: bool = True
 
 
-def any_delivered(connection: psycopg.Connection) -> bool:
-    """Does any source deliver encodings?"""
-    return connection.execute(
-        f"select exists (select from {records.SOURCE} where encoding is not null)"
-    ).fetchone()[0]
-
-
 def read(connection: psycopg.Connection) -> dict[str, str]:
     """Encoding by identity_record_id; empty when no source delivers encodings."""
     return dict(

@@ -31,6 +31,7 @@ from orchestration.linkage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy
     import psycopg
     import pyarrow
 
@@ -170,12 +171,13 @@ def plan(
     if same_rules and not changed and not full:
         return Plan(last=last)
 
+    now = records.inputs(connection)
     whole = (
         full
         or not same_rules
         or changed.size > parts.LARGEST_PART * last["records"]
         # an encoding can be like anybody's: it is compared with all clear records
-        or encoded_records.any_delivered(connection)
+        or now.any_encoded
     )
     duck = engine.memory()
     try:
@@ -200,7 +202,6 @@ def plan(
             at_stake=before.active if whole else set(before.person.values()),
         )
         sources = sources.append_column("person_id", _int64(assigned.person))
-        now = records.inputs(connection)
         return Plan(
             last=last,
             run=store.Run(
@@ -219,9 +220,11 @@ def plan(
             ),
             written=store.Written(
                 sources=sources,
+                differs=_differs(sources, keys, before, changed, with_model.name),
                 changed_keys=sorted(changed.keys),
                 gone=changed.gone,
                 vanished=part.vanished.tolist(),
+                grown=part.grown.tolist(),
                 variants=outcome.variants(duck, part),
                 nodes=outcome.nodes(duck, part),
                 block_keys=part.block_keys,
@@ -244,6 +247,29 @@ def plan(
         ) from error
     finally:
         duck.close()
+
+
+def _differs(
+    sources: pyarrow.Table,
+    keys: list[Key],
+    before: store.State,
+    changed: changes.Changes,
+    model_version: str,
+) -> numpy.ndarray:
+    """Which source records are told otherwise than the last run told them; whose records came or
+    went, or who were decided about, in any case."""
+    import numpy
+
+    told = zip(
+        *(sources[name].to_pylist() for name in store.TOLD if name != "model_version"), strict=True
+    )
+    return numpy.array(
+        [
+            key in changed.keys or before.told.get(key) != (*row, model_version)
+            for key, row in zip(keys, told, strict=True)
+        ],
+        dtype=bool,
+    )
 
 
 def _causes(

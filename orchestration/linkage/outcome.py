@@ -43,6 +43,7 @@ def source_records(duck: duckdb.DuckDBPyConnection, part: Part) -> pyarrow.Table
                 "rule_number": found.rule.astype("int8"),
                 "cluster": found.cluster.astype("int64"),
                 "is_touched": part.is_touched[found.node],
+                "is_added": part.is_added,
             }
         ),
     )
@@ -178,12 +179,12 @@ def regions(
 
 
 def variants(duck: duckdb.DuckDBPyConnection, part: Part) -> pyarrow.Table:
-    """identity_record_id, key and node_id of every record of a new node."""
+    """identity_record_id, key and node_id of every record that was added to its node."""
     _kept_as(duck, part)
     return duck.sql(
         "select identity_record_id, source_system, source_person_key, node_id"
         " from record join outcome using (rid) join kept_as using (node)"
-        " where is_new order by rid"
+        " where is_added order by rid"
     ).to_arrow_table()
 
 

@@ -13,6 +13,7 @@ Add here: a reason to look at a record. Keep out: clustering (engine.py), ids, w
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ class Part:
 
     found: per record; region, node_id, is_touched, is_new: per node of found its region, the id
     it is kept under, whether anything near it changed, and whether it has to be written anew.
-    vanished: node ids that are no more; block_keys: (node id, key) of the new ones.
+    is_added: per record, is it not kept with its node yet. vanished: node ids that are no more;
+    grown: those that records were added to; block_keys: (node id, key) that were not kept.
     newest_birth_year, placeholders: of all records, so far as known. looked_at: records the
     engine was given. by_encoding: where records that are encodings went, and why.
     """
@@ -58,7 +60,9 @@ class Part:
     node_id: numpy.ndarray
     is_touched: numpy.ndarray
     is_new: numpy.ndarray
+    is_added: numpy.ndarray
     vanished: numpy.ndarray
+    grown: numpy.ndarray
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
     newest_birth_year: int | None
     placeholders: list[str]
@@ -90,14 +94,18 @@ def everything(
     count = len(region)
     node_id = numpy.arange(1, count + 1, dtype="int64")
     is_new = numpy.ones(count, dtype=bool)
+    is_added = numpy.ones(len(found.node), dtype=bool)
+    none = numpy.empty(0, dtype="int64")
     return Part(
         found=found,
         region=region,
         node_id=node_id,
         is_touched=is_new,
         is_new=is_new,
-        vanished=numpy.empty(0, dtype="int64"),
-        block_keys=_block_keys(keys, found.node, node_id, is_new),
+        is_added=is_added,
+        vanished=none,
+        grown=none,
+        block_keys=_block_keys(keys, found.node, node_id, is_added),
         newest_birth_year=_newest_birth_year(duck),
         placeholders=_placeholders(duck),
         looked_at=table.num_rows,
@@ -119,20 +127,28 @@ def touched(
     import numpy
 
     connection.execute(_SCOPE)
+    with connection.cursor().copy("copy fresh from stdin") as copy:
+        copy.write("".join(f"{identity_record_id}\n" for identity_record_id in changed.new))
+    connection.execute("analyze fresh")
     known = [row[0] for row in connection.execute("select ssn from linkage.placeholder_number")]
-    _seed(connection, changed, decisions, known)
+    fresh = records.read(connection, only=_IS_FRESH)
+    _seed(connection, changed, decisions, _crowded_now(connection, fresh, known))
 
     # whom do the new records share a safe key with: those regions change as well
-    records.prepare(duck, records.read(connection, only=_IS_FRESH), placeholders=known)
+    records.prepare(duck, fresh, placeholders=known)
     keys = BlockKeys(encode(duck), model.profile.blocks)
     _widen(connection, _nodes_of(connection, keys.safe[1]), is_near=True)
 
     # whom could those meet: every node that shares a block with one of them
     caps = keys.caps(int(model.thresholds["block_cap"]))
-    asked = [key for _, key in (keys.of_block(name) for name in keys.blocks)]
-    proposing, met = _blocks_of(connection, numpy.concatenate(asked), caps, and_of_scope=True)
+    own = _keyed_nodes(connection, "scope join linkage.block_key using (node_id)")["key"]
+    asked = numpy.unique(
+        numpy.concatenate([own, *(keys.of_block(name)[1] for name in keys.blocks)])
+    )
+    proposing, met = _blocks_of(connection, asked, caps)
     _widen(connection, met, is_near=False)
 
+    connection.execute(_KEPT)
     table = records.read(connection, only=_IN_SCOPE)
     say(
         f"linkage: {len(changed.new):,} new and {len(changed.gone):,} gone identity records reach "
@@ -140,9 +156,10 @@ def touched(
     )
     records.prepare(duck, table, placeholders=known)
     overrides.prepare(duck, decisions)
-    old_node, old_region, is_near = _remembered(connection, table)
+    old_node, old_region, is_near, sizes = _remembered(connection, table)
     keys = BlockKeys(encode(duck), model.profile.blocks)
-    proposing = numpy.union1d(proposing, _shared_inside(connection, keys, old_region, caps))
+    inside = numpy.setdiff1d(_shared_inside(keys, old_region), asked, assume_unique=True)
+    proposing = numpy.union1d(proposing, _blocks_of(connection, inside, caps)[0])
     newest = max(filter(None, (last["newest_birth_year"], _newest_birth_year(duck))), default=None)
     total = last["records"] + len(changed.new) - len(changed.gone)
     found = engine.run(
@@ -152,7 +169,7 @@ def touched(
         around=engine.Around(total, newest, lambda fields: _kept(fields, keys.blocks, proposing)),
     )
     region = outcome.regions(duck, found, keys, edge=model.thresholds["edge"])
-    return _told(connection, duck, found, region, keys, old_node, is_near, newest, table.num_rows)
+    return _told(connection, duck, found, region, keys, old_node, is_near, sizes, newest)
 
 
 def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
@@ -174,15 +191,29 @@ def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
 
 # scope: nodes to look at, is_near for those whose records are new, changed, gone or decided
 # about, or share a safe key with such; fresh: identity records that no run has seen.
+# What is asked for is a small share of tables that are in memory and have an index for it:
+# without the first two lines the planner reads them whole, a dozen times in a run (2026-11-26).
 _SCOPE = """
+set local random_page_cost = 1.1;
+set local enable_seqscan = off;
 create temporary table scope (node_id integer primary key, region_id integer, is_near boolean)
     on commit drop;
 create temporary table fresh (identity_record_id text primary key) on commit drop;
 """
+# Psycopg takes longer over a row than the server, so many rows come in a few messages: one for
+# each slice of the nodes, because a message holds at most 1 GB.
+_SLICES = 64
 _IS_FRESH = "identity_record_id in (select identity_record_id from fresh)"
+# kept: identity records of the nodes of the scope, as the last run saw them.
+_KEPT = """
+create temporary table kept on commit drop as
+    select identity_record_id, node_id, region_id, is_near
+    from linkage.variant join scope using (node_id);
+analyze kept;
+"""
 _IN_SCOPE = (
     "identity_record_id in (select identity_record_id from fresh union all"
-    " select identity_record_id from linkage.variant join scope using (node_id))"
+    " select identity_record_id from kept)"
 )
 
 
@@ -190,13 +221,10 @@ def _seed(
     connection: psycopg.Connection,
     changed: Changes,
     decisions: pyarrow.Table,
-    known: list[str],
+    crowded: set[tuple[str, str]],
 ) -> None:
-    """Put the new records and the regions of every changed source key into the scope."""
-    with connection.cursor().copy("copy fresh from stdin") as copy:
-        for identity_record_id in changed.new:
-            copy.write_row((identity_record_id,))
-    keys = set(changed.keys)
+    """Put the regions of every changed or crowded source key into the scope."""
+    keys = changed.keys | crowded
     for decision in decisions.to_pylist():
         sides = {
             (decision[f"{side}_source_system"], decision[f"{side}_source_person_key"])
@@ -205,14 +233,13 @@ def _seed(
         # a decision that waited for one of the two
         if sides & keys:
             keys |= sides
-    keys |= _crowded_now(connection, known)
     connection.execute(
         "create temporary table seed (source_system text, source_person_key text) on commit drop"
     )
     with connection.cursor().copy("copy seed from stdin") as copy:
         for key in sorted(keys):
             copy.write_row(key)
-    connection.execute("analyze seed; analyze fresh")
+    connection.execute("analyze seed")
     _take_regions(
         connection,
         "select node_id from seed join linkage.source_record"
@@ -221,25 +248,23 @@ def _seed(
     )
 
 
-def _crowded_now(connection: psycopg.Connection, known: list[str]) -> set[tuple[str, str]]:
+def _crowded_now(
+    connection: psycopg.Connection, fresh: pyarrow.Table, known: list[str]
+) -> set[tuple[str, str]]:
     """Source keys of every record with a number that new records may have made nobody's."""
-    return set(
-        connection.execute(
-            f"""
-            with delivered as (
-                select distinct ssn from {records.SOURCE} join fresh using (identity_record_id)
-                where ssn is not null and ssn <> all(%s)
-            ),
-            crowded as (
-                select ssn from {records.SOURCE} join delivered using (ssn)
-                group by ssn having count(distinct first_name) > {records.MAX_NAMES_PER_SSN}
-            )
-            select distinct source_system, source_person_key
-            from {records.SOURCE} join crowded using (ssn)
-            """,
-            [known],
-        ).fetchall()
-    )
+    delivered = sorted({*fresh["ssn"].to_pylist()} - {None, *known})
+    rows = connection.execute(
+        f"select ssn, first_name, source_system, source_person_key from {records.SOURCE}"
+        " where ssn = any(%s)",
+        [delivered],
+    ).fetchall()
+    names: dict[str, set[str]] = defaultdict(set)
+    for ssn, first_name, _, _ in rows:
+        if first_name is not None:
+            names[ssn].add(first_name)
+    return {
+        (system, key) for ssn, _, system, key in rows if len(names[ssn]) > records.MAX_NAMES_PER_SSN
+    }
 
 
 def _take_regions(connection: psycopg.Connection, nodes: str, *, is_near: bool) -> None:
@@ -277,23 +302,14 @@ def _nodes_of(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndar
 
 
 def _blocks_of(
-    connection: psycopg.Connection,
-    keys: numpy.ndarray,
-    caps: list[int],
-    *,
-    and_of_scope: bool = False,
+    connection: psycopg.Connection, keys: numpy.ndarray, caps: list[int]
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The keys that may propose, sorted, and the nodes that have one of them: a key that more
-    nodes have than its cap (BlockKeys.caps) proposes nothing. and_of_scope: of `keys` and those
-    of the scope.
+    """Of `keys`, sorted, those that may propose, and the nodes that have one of them: a key that
+    more nodes have than its cap (BlockKeys.caps) proposes nothing.
 
     Counted here and not by the server, to which it was a third of a run on a part (2026-11-26)."""
     import numpy
 
-    if and_of_scope:
-        own = _keyed_nodes(connection, "scope join linkage.block_key using (node_id)")
-        keys = numpy.concatenate([keys, own["key"]])
-    keys = numpy.unique(keys)
     _ask(connection, keys)
     having = _keyed_nodes(connection, "asked join linkage.block_key using (key)")
     connection.execute("drop table asked")
@@ -306,25 +322,18 @@ def _keyed_nodes(connection: psycopg.Connection, rows: str) -> numpy.ndarray:
     """key and node of `rows` (SQL that has key, a bigint, and node_id, an integer, never null)."""
     import numpy
 
-    content = bytearray()
-    query = f"copy (select key, node_id from {rows}) to stdout (format binary)"
-    with connection.cursor().copy(query) as copy:
-        for block in copy:
-            content += block
-    # PostgreSQL's binary COPY: a head of 19 bytes; a row is its number of fields, and of each the
-    # length and the value; -1 fields end it
-    row = numpy.dtype(
-        [("fields", ">i2"), ("long", ">i4"), ("key", ">i8"), ("short", ">i4"), ("node", ">i4")]
+    slices = connection.cursor(binary=True).execute(
+        f"select string_agg(int8send(key) || int4send(node_id), ''::bytea) from {rows}"
+        f" group by node_id % {_SLICES}"
     )
-    found = numpy.frombuffer(content, row, (len(content) - 21) // row.itemsize, offset=19)
+    row = numpy.dtype([("key", ">i8"), ("node", ">i4")])
+    found = numpy.frombuffer(b"".join(content for (content,) in slices), row)
     return found.astype([(name, "i8") for name in row.names])
 
 
-def _shared_inside(
-    connection: psycopg.Connection, keys: BlockKeys, old_region: numpy.ndarray, caps: list[int]
-) -> numpy.ndarray:
-    """Keys that two records of one region share and that no more nodes have than may: they
-    tied the region together before, and may again."""
+def _shared_inside(keys: BlockKeys, old_region: numpy.ndarray) -> numpy.ndarray:
+    """Keys that two records of one region share, sorted: they tied the region together before,
+    and may again."""
     import numpy
 
     found = [numpy.empty(0, dtype="int64")]
@@ -336,7 +345,7 @@ def _shared_inside(
         key, region = key[order], region[order]
         same = (key[1:] == key[:-1]) & (region[1:] == region[:-1])
         found.append(key[1:][same])
-    return _blocks_of(connection, numpy.unique(numpy.concatenate(found)), caps)[0]
+    return numpy.unique(numpy.concatenate(found))
 
 
 def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Callable:
@@ -355,25 +364,24 @@ def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Ca
 
 def _remembered(
     connection: psycopg.Connection, table: pyarrow.Table
-) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Per record its node and region of the last run, 0 for a new one, and is it near."""
+) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, dict[int, int]]:
+    """Per record its node and region of the last run, 0 for a new one, and is it near; and how
+    many records each node of the scope had."""
     import numpy
 
-    of = {
-        identity_record_id: told
-        for identity_record_id, *told in connection.execute(
-            "select identity_record_id, node_id, region_id, is_near"
-            " from linkage.variant join scope using (node_id)"
-        )
-    }
-    nothing = (0, 0, True)
-    told = [of.get(own, nothing) for own in table["identity_record_id"].to_pylist()]
-    columns = list(zip(*told, strict=True)) or [(), (), ()]
-    return (
-        numpy.array(columns[0], dtype="int64"),
-        numpy.array(columns[1], dtype="int64"),
-        numpy.array(columns[2], dtype=bool),
+    slices = connection.execute(
+        "select string_agg(concat_ws(' ', identity_record_id, node_id, region_id, is_near::int),"
+        f" chr(10)) from kept group by node_id % {_SLICES}"
     )
+    words = " ".join(content.replace("\n", " ") for (content,) in slices).split()
+    kept = numpy.array([words[1::4], words[2::4], words[3::4]], dtype="int64").T
+    sizes = Counter(kept[:, 0].tolist())
+    # a record that no run has seen stands in the last row
+    kept = numpy.vstack([kept, [0, 0, 1]])
+    place = {identity_record_id: at for at, identity_record_id in enumerate(words[::4])}
+    own = table["identity_record_id"].to_pylist()
+    of = kept[numpy.array([place.get(name, -1) for name in own], dtype="int64")]
+    return of[:, 0], of[:, 1], of[:, 2] == 1, sizes
 
 
 def _told(
@@ -384,27 +392,26 @@ def _told(
     keys: BlockKeys,
     old_node: numpy.ndarray,
     is_near: numpy.ndarray,
+    sizes: dict[int, int],
     newest_birth_year: int | None,
-    looked_at: int,
 ) -> Part:
     """Compare the nodes with those of the last run: which are new, which are no more, and which
-    regions anything happened in."""
+    regions anything happened in. A node that lost nothing stays the same when records come to
+    it."""
     import numpy
 
     count = len(region)
-    sizes = dict(
-        connection.execute(
-            "select node_id, count(*) from linkage.variant join scope using (node_id)"
-            " group by node_id"
-        ).fetchall()
-    )
+    kept = old_node > 0
     lowest = numpy.full(count, numpy.iinfo("int64").max)
     highest = numpy.zeros(count, dtype="int64")
-    numpy.minimum.at(lowest, found.node, old_node)
+    numpy.minimum.at(lowest, found.node[kept], old_node[kept])
     numpy.maximum.at(highest, found.node, old_node)
-    held = numpy.bincount(found.node, minlength=count)
+    held = numpy.bincount(found.node[kept], minlength=count)
     before = numpy.array([sizes.get(node, 0) for node in highest.tolist()])
-    is_new = ~((lowest == highest) & (lowest > 0) & (held == before))
+    is_new = ~((lowest == highest) & (held == before))
+    is_added = is_new[found.node] | ~kept
+    has_grown = ~is_new
+    has_grown &= numpy.bincount(found.node, minlength=count) > held
 
     near = numpy.zeros(count, dtype=bool)
     near[found.node[is_near]] = True
@@ -422,28 +429,35 @@ def _told(
         node_id=node_id,
         is_touched=is_touched,
         is_new=is_new,
+        is_added=is_added,
         vanished=vanished,
-        block_keys=_block_keys(keys, found.node, node_id, is_new),
+        grown=node_id[has_grown],
+        block_keys=_block_keys(keys, found.node, node_id, is_added),
         newest_birth_year=newest_birth_year,
         placeholders=_placeholders(duck),
-        looked_at=looked_at,
+        looked_at=len(found.node),
         is_whole=False,
     )
 
 
 def _block_keys(
-    keys: BlockKeys, node: numpy.ndarray, node_id: numpy.ndarray, is_new: numpy.ndarray
+    keys: BlockKeys, node: numpy.ndarray, node_id: numpy.ndarray, is_added: numpy.ndarray
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """(node id, key) of every new node, each once, in the order of keys."""
+    """(node id, key) of the records that were added, each once, in the order of keys, where no
+    other record of the node has the key already."""
     import numpy
 
     rid, key = keys.every()
-    of = node[rid]
-    of, key = node_id[of[is_new[of]]], key[is_new[of]]
-    order = numpy.lexsort((of, key))
-    of, key = of[order], key[order]
+    changes = numpy.zeros(len(node_id), dtype=bool)
+    changes[node[is_added]] = True
+    wanted = changes[node[rid]]
+    rid, key = rid[wanted], key[wanted]
+    of, is_kept = node_id[node[rid]], ~is_added[rid]
+    order = numpy.lexsort((~is_kept, of, key))
+    of, key, is_kept = of[order], key[order], is_kept[order]
     first = numpy.ones(len(key), dtype=bool)
     first[1:] = (key[1:] != key[:-1]) | (of[1:] != of[:-1])
+    first &= ~is_kept
     return of[first], key[first]
 
 

@@ -89,11 +89,12 @@ MAX_NAMES_PER_SSN = 8
 @dataclass(frozen=True)
 class Inputs:
     """count: identity records; fingerprint: changes when any of them does; newest_load: any was
-    seen in, 0 when there is none."""
+    seen in, 0 when there is none; any_encoded: does a source deliver encodings."""
 
     count: int
     fingerprint: str
     newest_load: int
+    any_encoded: bool
 
 
 def inputs(connection: psycopg.Connection) -> Inputs:
@@ -103,11 +104,11 @@ def inputs(connection: psycopg.Connection) -> Inputs:
     Raises LifecourseError when the identity layer is not built.
     """
     demand_source(connection)
-    count, total, newest = connection.execute(
+    count, total, newest, any_encoded = connection.execute(
         "select count(*), coalesce(sum(hashtextextended(identity_record_id, 0)), 0),"
-        f" coalesce(max(last_load_id), 0) from {SOURCE}"
+        f" coalesce(max(last_load_id), 0), count(encoding) > 0 from {SOURCE}"
     ).fetchone()
-    return Inputs(count, f"{count}:{total}", newest)
+    return Inputs(count, f"{count}:{total}", newest, any_encoded)
 
 
 def read(connection: psycopg.Connection, *, only: str = "true") -> pyarrow.Table:

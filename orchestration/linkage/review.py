@@ -83,6 +83,20 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
         )
     )
     connection.execute("analyze concerned")
+    either = ("left_node", "right_node")
+    connection.execute(
+        "create temporary table near on commit drop as "
+        + (
+            # two look-ups: a condition with "or" reads every edge there is
+            " union ".join(
+                f"select edge.* from linkage.edge join concerned on concerned.node_id = edge.{side}"
+                for side in either
+            )
+            if partial
+            else "select * from linkage.edge"
+        )
+    )
+    connection.execute("analyze near")
     connection.execute(
         "create temporary table doubtful (kind text, left_record integer, right_record integer,"
         " person_ids bigint[], reason text, match_weight double precision, evidence jsonb,"
@@ -133,12 +147,7 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
 # An edge with the first record and the person of either node; pairs that a steward has decided
 # about, or is about to with a second person, are not doubtful any more.
 _EDGES = """
-    with near as (
-        select * from linkage.edge
-        where left_node in (select node_id from concerned)
-            or right_node in (select node_id from concerned)
-    ),
-    held as (
+    with held as (
         select node.node_id, node.first_record, crosswalk.person_id
         from linkage.node
         join linkage.source_record on source_record.record_number = node.first_record

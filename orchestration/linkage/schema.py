@@ -131,7 +131,9 @@ create table if not exists linkage.block_key (
     node_id integer not null
 );
 create index if not exists block_key_by_key on linkage.block_key (key) include (node_id);
-create index if not exists block_key_by_node on linkage.block_key (node_id);
+-- one that holds the keys too takes its place: a run asks for keys by the ten thousand
+drop index if exists linkage.block_key_by_node;
+create index if not exists block_key_of_node on linkage.block_key (node_id) include (key);
 
 -- Numbers under which so many given names were delivered that they are nobody's.
 create table if not exists linkage.placeholder_number (ssn text primary key);

@@ -5,7 +5,7 @@ Add here: a read or a write of a run. Keep out: tables (schema.py), decisions ab
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestration.linkage.identifiers import FIRST_PERSON_ID
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orchestration.linkage.identifiers import Assignment
 
 Key = tuple[str, str]
+# What table crosswalk tells of a source record besides its key.
+TOLD = ("person_id", "method", "rule", "match_weight", "model_version")
 
 
 def last_run(connection: psycopg.Connection) -> dict | None:
@@ -40,7 +42,8 @@ def lock(connection: psycopg.Connection) -> None:
 class State:
     """What the last run left. person: open id per source record key; closed: the last id of
     keys that are no longer delivered; former: ids a key had earlier; active: ids in use;
-    merged_into: where merged ids went."""
+    merged_into: where merged ids went; told: of the keys that were asked for and have an id, what
+    the crosswalk tells of them (TOLD)."""
 
     person: dict[Key, int]
     closed: dict[Key, int]
@@ -48,6 +51,7 @@ class State:
     active: set[int]
     merged_into: dict[int, int]
     next_id: int
+    told: dict[Key, tuple] = field(default_factory=dict)
 
     def person_of(self, key: Key) -> int:
         """The id a record carries, or carried when last delivered and still in use; else 0."""
@@ -80,17 +84,20 @@ class Written:
     """What a run writes; of a partial run, about the records it looked at.
 
     sources: one row per source record (key, method, rule, match_weight, identity_hash,
-    person_id); changed_keys: further source keys whose rows are in question, because their
-    records may be gone; gone: identity record ids that are; vanished: node ids that are;
-    variants: identity_record_id, key, node_id of new nodes; nodes: node_id, region_id,
-    first_variant, is_linkable, is_new; block_keys: (node id, key) of new nodes; edges:
+    person_id), differs: which of those are not told yet; changed_keys: further source keys whose
+    rows are in question, because their records may be gone; gone: identity record ids that are;
+    vanished: node ids that are; grown: those that records were added to; variants:
+    identity_record_id, key, node_id of added records; nodes: node_id, region_id, first_variant,
+    is_linkable, is_new; block_keys: (node id, key) that nodes did not have; edges:
     outcome.edges; causes: what each of assigned.events is put down to.
     """
 
     sources: pyarrow.Table
+    differs: numpy.ndarray
     changed_keys: list[Key]
     gone: list[str]
     vanished: list[int]
+    grown: list[int]
     variants: pyarrow.Table
     nodes: pyarrow.Table
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
@@ -104,24 +111,20 @@ def state(connection: psycopg.Connection, keys: set[Key] | None = None) -> State
     """Read what the last run left; of `keys` only, where they are given."""
     only = ""
     if keys is not None:
-        connection.execute(
-            "create temporary table wanted_key (source_system text, source_person_key text)"
-            " on commit drop"
-        )
-        with connection.cursor().copy("copy wanted_key from stdin") as copy:
-            for key in keys:
-                copy.write_row(key)
-        connection.execute("analyze wanted_key")
+        _copy_keys(connection, "wanted_key", keys)
         only = " join wanted_key using (source_system, source_person_key)"
+    told: dict[Key, tuple] = {}
     person: dict[Key, int] = {}
     closed: dict[Key, int] = {}
     former: dict[Key, list[int]] = {}
-    for system, key, person_id, is_open in connection.execute(
+    for system, key, person_id, is_open, *more in connection.execute(
         "select source_system, source_person_key, person_id, closed_run_id is null"
-        f" from linkage.crosswalk{only} order by opened_run_id, person_id"
+        + (f", {', '.join(TOLD)}" if only else "")
+        + f" from linkage.crosswalk{only} order by opened_run_id, person_id"
     ):
         if is_open:
             person[system, key] = person_id
+            told[system, key] = tuple(more)
         else:
             closed[system, key] = person_id
             former.setdefault((system, key), []).append(person_id)
@@ -150,7 +153,7 @@ def state(connection: psycopg.Connection, keys: set[Key] | None = None) -> State
     newest = connection.execute(
         "select coalesce(max(person_id), %s) from linkage.person", [FIRST_PERSON_ID - 1]
     ).fetchone()[0]
-    return State(person, closed, former, active, merged_into, newest + 1)
+    return State(person, closed, former, active, merged_into, newest + 1, told)
 
 
 def write(connection: psycopg.Connection, run: Run, written: Written) -> None:
@@ -165,6 +168,8 @@ def write(connection: psycopg.Connection, run: Run, written: Written) -> None:
     _write_sources(connection, run, written)
     _write_nodes(connection, run, written)
     _write_events(connection, run, written)
+    # these are counted whole, whatever a run on a part told the planner (parts.py)
+    connection.execute("set local enable_seqscan = on")
     connection.execute(
         """
         update linkage.run set
@@ -202,6 +207,8 @@ def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignmen
 
 def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -> None:
     """Tables source_record and crosswalk."""
+    import pyarrow
+
     columns = [
         "source_system",
         "source_person_key",
@@ -216,7 +223,8 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
         " person_id bigint, method text, rule text, match_weight double precision,"
         " identity_hash text) on commit drop"
     )
-    copy_table(connection, "incoming", written.sources.select(columns))
+    rows = written.sources.select(columns).filter(pyarrow.array(written.differs))
+    copy_table(connection, "incoming", rows)
     connection.execute("analyze incoming")
     values = {"run": run.run_id, "load": run.as_of_load, "model": run.model_version}
     same_source = _same_key("incoming", "source_record")
@@ -224,14 +232,8 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
     # what a partial run did not look at stays as it is
     looked_at_source, looked_at_record = "true", "true"
     if run.is_partial:
-        connection.execute(
-            "create temporary table looked_at on commit drop as"
-            " select source_system, source_person_key from incoming"
-        )
-        with connection.cursor().copy("copy looked_at from stdin") as copy:
-            for key in written.changed_keys:
-                copy.write_row(key)
-        connection.execute("analyze looked_at")
+        incoming = zip(*(rows[name].to_pylist() for name in columns[:2]), strict=True)
+        _copy_keys(connection, "looked_at", {*written.changed_keys, *incoming})
         looked_at_source, looked_at_record = (
             f"(({table}.source_system, {table}.source_person_key) in (select * from looked_at))"
             for table in ("source_record", "crosswalk")
@@ -304,7 +306,11 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
     copy_table(connection, "incoming_node", written.nodes)
     connection.execute("analyze incoming_variant; analyze incoming_node")
     if run.is_partial:
-        gone = {"gone": written.gone, "vanished": written.vanished, "run": run.run_id}
+        gone = {
+            "gone": written.gone,
+            "vanished": written.vanished,
+            "changed": written.vanished + written.grown,
+        }
         connection.execute(
             "delete from linkage.variant where identity_record_id = any(%(gone)s)"
             " or node_id = any(%(vanished)s)",
@@ -312,19 +318,14 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
         )
         # evidence about a pair that was looked at afresh
         connection.execute(
-            "delete from linkage.edge where left_node = any(%(vanished)s)"
-            " or right_node = any(%(vanished)s)"
+            "delete from linkage.edge where left_node = any(%(changed)s)"
+            " or right_node = any(%(changed)s)"
             " or left_node in (select node_id from incoming_node where not is_new)"
             " and right_node in (select node_id from incoming_node where not is_new)",
             gone,
         )
         connection.execute("delete from linkage.node where node_id = any(%(vanished)s)", gone)
         connection.execute("delete from linkage.block_key where node_id = any(%(vanished)s)", gone)
-        connection.execute(
-            "update linkage.node set region_id = incoming_node.region_id from incoming_node"
-            " where node.node_id = incoming_node.node_id"
-            " and node.region_id <> incoming_node.region_id"
-        )
     else:
         connection.execute(
             "truncate linkage.variant, linkage.node, linkage.edge, linkage.block_key,"
@@ -340,6 +341,15 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
         " select incoming_node.node_id, region_id, record_number, is_linkable from incoming_node"
         " join linkage.variant on identity_record_id = first_variant where is_new"
     )
+    if run.is_partial:
+        connection.execute(
+            "update linkage.node set region_id = incoming_node.region_id,"
+            " first_record = record_number, is_linkable = incoming_node.is_linkable"
+            " from incoming_node join linkage.variant on identity_record_id = first_variant"
+            " where node.node_id = incoming_node.node_id and (node.region_id, first_record,"
+            " node.is_linkable) is distinct from"
+            " (incoming_node.region_id, record_number, incoming_node.is_linkable)"
+        )
     node, key = written.block_keys
     copy_table(connection, "linkage.block_key", pyarrow.table({"key": key, "node_id": node}))
     edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
@@ -386,6 +396,23 @@ def _write_events(connection: psycopg.Connection, run: Run, written: Written) ->
                     cause,
                 )
             )
+
+
+def _copy_keys(connection: psycopg.Connection, table: str, keys: set[Key]) -> None:
+    """Make temporary table `table` of source keys."""
+    import pyarrow
+
+    columns = list(zip(*sorted(keys), strict=True)) or [(), ()]
+    names = ("source_system", "source_person_key")
+    connection.execute(
+        f"create temporary table {table} ({names[0]} text, {names[1]} text) on commit drop"
+    )
+    rows = {
+        name: pyarrow.array(values, pyarrow.string())
+        for name, values in zip(names, columns, strict=True)
+    }
+    copy_table(connection, table, pyarrow.table(rows))
+    connection.execute(f"analyze {table}")
 
 
 def copy_table(connection: psycopg.Connection, table: str, rows: pyarrow.Table) -> None:
