@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.linkage.encoding import ADDRESS_PARTS, counting, mix, packed, starts
+from orchestration.linkage.encoding import ADDRESS_PARTS, counting, distinct, mix, packed, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -112,10 +112,7 @@ def pairs(
             rid, parts = rid[may], [part[may] for part in parts]
         if len(rid) > 1:
             found.append(_pairs_of_block(mix(*parts), label[rid], count, cap_of(name, cap)))
-    # numpy.unique hashes, which takes ten times as long
-    both = numpy.concatenate(found)
-    both.sort()
-    both = both[starts(both)]
+    both = distinct(numpy.concatenate(found))
     return (both // count).astype("int32"), (both % count).astype("int32")
 
 

@@ -27,7 +27,7 @@ from orchestration.linkage import (
     records,
 )
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import Fields, encode
+from orchestration.linkage.encoding import Fields, distinct, encode
 
 if TYPE_CHECKING:
     import duckdb
@@ -142,9 +142,7 @@ def touched(
     # whom could those meet: every node that shares a block with one of them
     caps = keys.caps(int(model.thresholds["block_cap"]))
     own = _keyed_nodes(connection, "scope join linkage.block_key using (node_id)")["key"]
-    asked = numpy.unique(
-        numpy.concatenate([own, *(keys.of_block(name)[1] for name in keys.blocks)])
-    )
+    asked = distinct(numpy.concatenate([own, *(keys.of_block(name)[1] for name in keys.blocks)]))
     proposing, met = _blocks_of(connection, asked, caps)
     _widen(connection, met, is_near=False)
 
@@ -315,7 +313,7 @@ def _blocks_of(
     connection.execute("drop table asked")
     place = numpy.searchsorted(keys, having["key"])
     may = numpy.bincount(place, minlength=len(keys)) <= numpy.array(caps)[keys & BlockKeys.MASK]
-    return keys[may], numpy.unique(having["node"][may[place]]).astype("int64")
+    return keys[may], distinct(having["node"][may[place]])
 
 
 def _keyed_nodes(connection: psycopg.Connection, rows: str) -> numpy.ndarray:
@@ -345,7 +343,7 @@ def _shared_inside(keys: BlockKeys, old_region: numpy.ndarray) -> numpy.ndarray:
         key, region = key[order], region[order]
         same = (key[1:] == key[:-1]) & (region[1:] == region[:-1])
         found.append(key[1:][same])
-    return numpy.unique(numpy.concatenate(found))
+    return distinct(numpy.concatenate(found))
 
 
 def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Callable:
@@ -474,10 +472,8 @@ def _placeholders(duck: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _ask(connection: psycopg.Connection, keys: numpy.ndarray) -> None:
     """Make table `asked` (key) of the distinct keys."""
-    import numpy
-
     connection.execute("create temporary table asked (key bigint) on commit drop")
-    _copy_numbers(connection, "asked", numpy.unique(keys))
+    _copy_numbers(connection, "asked", distinct(keys))
     connection.execute("analyze asked")
 
 
