@@ -968,6 +968,45 @@ def bench_spells(persons: int, growth: bool, sessions: int | None, as_json: bool
         )
 
 
+@bench.command("delta")
+@AS_JSON
+def bench_delta(as_json: bool) -> None:
+    """CPU seconds of a build after 1 % of the persons changed beside a full one, on a copy.
+
+    \b
+    Example:
+      lifecourse bench delta
+    """
+    from orchestration.bench import delta as library
+    from orchestration.progress import say
+
+    with _progress():
+        figures = library.run(_settings(), progress=say)
+    if as_json:
+        _print_json(figures)
+        return
+    click.echo(
+        f"{figures['changed_rows']:,} rows of {figures['touched_persons']:,} of "
+        f"{figures['persons']:,} persons taken back; CPU-s of the server (of dbt itself)"
+    )
+    click.echo(f"{'':18} {'nothing changed':>18} {'1 % changed':>18} {'in full':>18}")
+    for part in library.PARTS:
+        spent = [figures["builds"][build][part] for build in ("nothing", "delta", "full")]
+        click.echo(
+            f"{part:18} "
+            + " ".join(
+                f"{row['server_cpu_seconds']:>10,.1f} ({row['dbt_cpu_seconds']:,.1f})".rjust(18)
+                for row in spent
+            )
+        )
+    for table, row in figures["tables"].items():
+        click.echo(f"{table:32} {row['written']:>10,} of {row['rows']:>12,} rows written")
+    click.echo(
+        f"of a full build, at the server: {figures['share']:.1%}; of the tables built by person: "
+        f"{figures['share_by_person']:.1%}; the same rows"
+    )
+
+
 @bench.command("gates")
 @click.option("--persons", default=4_000, show_default=True)
 @click.option("--months", default=24, show_default=True)

@@ -162,6 +162,28 @@ def rebuild_as_of(settings: Settings, load_id: int, select: Sequence[str] = ()) 
         ]
 
 
+def run_models(
+    settings: Settings, select: str, *, exclude: str | None = None, full_refresh: bool = False
+) -> None:
+    """Build the selected models in the schemas that readers use, without their tests.
+
+    select, exclude: dbt node selectors. Raises LifecourseError when a model does not build.
+    """
+    ensure_profile(settings)
+    result = _dbt(
+        settings,
+        [
+            *("run", "--quiet", "--select", select),
+            *(["--exclude", exclude] if exclude else []),
+            *(["--full-refresh"] if full_refresh else []),
+        ],
+        needs_warehouse=True,
+        DBT_TARGET_PATH=str(settings.home / "dbt"),
+    )
+    if result.returncode:
+        raise LifecourseError(f"The models did not build: {_last_lines(result)}")
+
+
 def compile_sql(settings: Settings, snippets: Mapping[str, str]) -> dict[str, str]:
     """The SQL that dbt makes of each snippet with the project's macros, for this warehouse.
 
