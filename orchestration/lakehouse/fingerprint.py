@@ -102,4 +102,4 @@ def _value(name: str, kind: str, words: Mapping[str, str]) -> str:
 
 
 def _total(expression: str) -> str:
-    return f"coalesce(sum(cast({expression} as numeric(38, 4))), 0)"
+    return f"cast(coalesce(sum(cast({expression} as numeric(38, 4))), 0) as numeric(38, 4))"

@@ -17,20 +17,32 @@ from pathlib import Path
 
 def tables(session, folder: Path) -> None:
     """A table over each exported file in the schema of the same name; schemas to build in."""
+    import pyarrow.parquet as pq
+    from pyspark.sql.pandas.types import from_arrow_schema
+
     described = _description(folder)
     for schema in sorted({schema for schema, _ in [*described["border"], *described["models"]]}):
         session.sql(f"create schema if not exists {schema}")
     for schema, name in described["border"]:
         path = (folder / schema / f"{name}.parquet").resolve()
         session.sql(f"drop table if exists {schema}.{name}")
-        session.sql(f"create table {schema}.{name} using parquet location '{path.as_uri()}'")
+        # Named here: to infer the columns, the server would run a job for each table.
+        columns = ", ".join(
+            f"{field.name} {field.dataType.simpleString()}"
+            for field in from_arrow_schema(pq.read_schema(path), prefer_timestamp_ntz=True)
+        )
+        session.sql(
+            f"create table {schema}.{name} ({columns}) using parquet location '{path.as_uri()}'"
+        )
 
 
 def fingerprints(session, folder: Path) -> dict[str, dict[str, str]]:
     """The figures of each model as Spark holds it, by table, then by name of the figure."""
     described = _description(folder)
     ours, found = _fingerprint(), {}
-    for table, known in described["fingerprints"].items():
+    prints = described["fingerprints"]
+    for number, (table, known) in enumerate(prints.items(), 1):
+        print(f"{number} of {len(prints)}: {table}", file=sys.stderr, flush=True)
         columns = [(name, kind) for name, kind in known["columns"]]
         row = session.sql(ours.query(table, columns, known["keys"], "spark")).collect()[0]
         found[table] = ours.figures(row.asDict())
