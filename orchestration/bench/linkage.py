@@ -176,4 +176,8 @@ def _gap(sample: Sample, cluster: numpy.ndarray) -> dict:
     if sample.group is None:
         return {}
     told = scoring.split_rates(sample.person, cluster, sample.group)
-    return {"split_rate_by_group": told["groups"], "split_rate_gap_points": told["gap"]}
+    return {
+        "split_rate_by_group": told["groups"],
+        "split_rate_gap_points": told["gap"],
+        "standardised_gap_points": told["standardised_gap"],
+    }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import candidates, collapse
-from orchestration.linkage.encoding import NUMBERS, mix
+from orchestration.linkage.encoding import ADDRESS_PARTS, NUMBERS, mix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # A part of a block -> the dictionary its codes are of.
 _DICTIONARY = {
     "fn": "name", "mn": "name", "ln": "name", "form": "name", "surname": "name", "names": "name",
-    "addr": "addr", "sex": "sex", "zip": "addr",
+    "starts": "name", "addr": "addr", "sex": "sex",
 }  # fmt: skip
+# Parts that are two columns of one dictionary, and of how many letters their codes are (0: all).
+_TWO_COLUMNS = {"names": 0, "starts": 3}
 
 
 # The low bits of a key say which safe key or block it is of, so that whoever has a key knows the
@@ -52,8 +54,7 @@ class BlockKeys:
         parts = [
             part
             for part in candidates.BLOCKS[name]
-            # two columns of one dictionary
-            for part in ((part, part) if part == "names" else (part,))
+            for part in ((part, part) if part in _TWO_COLUMNS else (part,))
         ]
         return rid, self._key(name, parts, columns)
 
@@ -99,7 +100,7 @@ class BlockKeys:
         name, _, length = part.partition(":")
         if name in NUMBERS or name in ("day", "mi"):
             return column.astype("int64").view("uint64")
-        return self._hashed(name, int(length or 0))[column]
+        return self._hashed(name, int(length or _TWO_COLUMNS.get(name, 0)))[column]
 
     def _hashed(self, name: str, length: int) -> numpy.ndarray:
         """The hash of every code of a part; of its first letters where length is given."""
@@ -107,23 +108,22 @@ class BlockKeys:
         import pyarrow.compute as compute
         from pandas.util import hash_array
 
-        dictionary = _DICTIONARY[name]
-        known = self._hashes.get((name if name == "zip" else dictionary, length))
+        dictionary = name if name in ADDRESS_PARTS else _DICTIONARY[name]
+        known = self._hashes.get((dictionary, length))
         if known is not None:
             return known
-        words = self._fields.words[dictionary]
-        codes = numpy.arange(len(words))
-        if name == "zip":
-            words = compute.struct_field(
-                compute.extract_regex(words, r"\|(?P<zip>[0-9]+)$"), "zip"
-            ).fill_null("")
-            codes = self._fields.zips[:-1]
-        elif length:
+        if name in ADDRESS_PARTS:
+            words = self._fields.texts_of_address(name).fill_null("")
+            codes = self._fields.part_of_address(name)[:-1]
+        else:
+            words = self._fields.words[dictionary]
+            codes = numpy.arange(len(words))
+        if length:
             words = compute.utf8_slice_codeunits(words, 0, length)
             codes = self._fields.prefix(codes, length, dictionary)
         # siphash with pandas' fixed key: the same in every process and version
         hashed = hash_array(words.to_numpy(zero_copy_only=False).astype(object), categorize=False)
         table = numpy.zeros(int(codes.max(initial=-1)) + 1, dtype="uint64")
         table[codes[codes >= 0]] = hashed[codes >= 0]
-        self._hashes[name if name == "zip" else dictionary, length] = table
+        self._hashes[dictionary, length] = table
         return table

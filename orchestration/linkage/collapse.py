@@ -118,8 +118,10 @@ def _disagreeing(fields: Fields, label: numpy.ndarray) -> numpy.ndarray:
     rid = numpy.flatnonzero(fields.is_linkable & (numpy.bincount(label)[label] > 1))
     if not len(rid):
         return rid
-    rid = rid[numpy.argsort(label[rid], kind="stable")]
-    of = label[rid]
+    # in the order of label and record; sorting one integer costs a third of sorting positions
+    together = (label[rid].astype("int64") << 32) | rid
+    together.sort()
+    of, rid = (together >> 32).astype("int32"), (together & 0xFFFFFFFF).astype("int32")
     start = starts(of)
     return of[start][_disagree(fields, rid, start)]
 

@@ -60,22 +60,21 @@ class Fields:
 
     def part_of_address(self, part: str) -> numpy.ndarray:
         """Code of one of ADDRESS_PARTS of every address code; MISSING where it is empty."""
-        import numpy
+        known = self._prefixes.get((part, 0))
+        if known is None:
+            known = _with_missing(self.texts_of_address(part).dictionary_encode())
+            self._prefixes[part, 0] = known
+        return known
+
+    def texts_of_address(self, part: str) -> pyarrow.Array:
+        """The part of every address; null where it is empty."""
         import pyarrow
         import pyarrow.compute as compute
 
-        known = self._prefixes.get((part, 0))
-        if known is None:
-            if len(self.words["addr"]):
-                pieces = compute.split_pattern(self.words["addr"], "|")
-                at = ADDRESS_PARTS.index(part)
-                told = [piece[at] if len(piece) > at else None for piece in pieces.to_pylist()]
-                text = pyarrow.array([piece or None for piece in told], pyarrow.string())
-                known = _with_missing(text.dictionary_encode())
-            else:
-                known = numpy.array([MISSING], dtype="int32")
-            self._prefixes[part, 0] = known
-        return known
+        at = ADDRESS_PARTS.index(part)
+        pieces = compute.split_pattern(self.words["addr"].cast("string"), "|").to_pylist()
+        told = [piece[at] if len(piece) > at else None for piece in pieces]
+        return pyarrow.array([piece or None for piece in told], pyarrow.string())
 
 
 def encode(duck: duckdb.DuckDBPyConnection) -> Fields:

@@ -81,7 +81,9 @@ def split_rates(truth: numpy.ndarray, found: numpy.ndarray, group: numpy.ndarray
     truth, found, group: per record its person, its id, and the group of its person (None or ''
     where not known). Over persons with two records or more: {"groups": {name: cells.rate} of
     groups with cells.LEAST_GROUP such persons, "gap": points between the highest and the lowest
-    share, None with fewer than two}.
+    share, None with fewer than two, "standardised_gap": the gap if persons of every group had as
+    many records as all of them together have}. The more records a person has, the likelier one
+    of them stands alone: groups that differ in age differ in records, and so in their rates.
     """
     import pandas
 
@@ -99,10 +101,39 @@ def split_rates(truth: numpy.ndarray, found: numpy.ndarray, group: numpy.ndarray
     }
     # of counts, not of the rounded shares that are shown
     shares = [100 * split / whole for split, whole in counted.values()]
+    counted_persons = person[person["group"].astype(str).isin(counted)]
+    standardised = list(_standardised(counted_persons).values())
     return {
         "groups": {name: cells.rate(*counts) for name, counts in counted.items()},
         "gap": round(max(shares) - min(shares), 2) if len(shares) > 1 else None,
+        "standardised_gap": round(max(standardised) - min(standardised), 2)
+        if len(standardised) > 1
+        else None,
     }
+
+
+def _standardised(person: pandas.DataFrame) -> dict[str, float]:
+    """Per group the percentage split, directly standardised to how many records all persons have:
+    the group's rate among persons of about as many records (tenths of all persons), weighed with
+    the share of all persons there.
+
+    person: records, ids and group of each.
+    """
+    import numpy
+    import pandas
+
+    if not len(person):
+        return {}
+    bounds = numpy.unique(person["records"].quantile(numpy.arange(1, 10) / 10))
+    tenth = pandas.Series(numpy.searchsorted(bounds, person["records"]), index=person.index)
+    weight = tenth.value_counts(normalize=True)
+    split = 100.0 * (person["ids"] > 1)
+    told = {}
+    for name, part in split.groupby(person["group"].astype(str)):
+        rate = part.groupby(tenth[part.index]).mean()
+        own = weight[rate.index]
+        told[name] = float((rate * own).sum() / own.sum())
+    return told
 
 
 def persons(truth_dir: Path) -> dict[tuple[str, str], str]:

@@ -791,6 +791,23 @@ def test_split_rates_are_of_persons_with_two_records_in_groups_that_count():
     }
     assert told["groups"]["a"]["interval"] == cells.interval(120, 400)
     assert told["gap"] == 20.0
+    assert told["standardised_gap"] == 20.0
+
+
+def test_a_gap_that_comes_of_more_records_alone_is_none_when_standardised():
+    """One in ten of two records split, five in ten of four, in either group."""
+    truth, found, group = [], [], []
+    for name, persons in (("a", {2: 300, 4: 100}), ("b", {2: 100, 4: 300})):
+        for records_each, count in persons.items():
+            for person in range(count):
+                is_split = person % 10 < (1 if records_each == 2 else 5)
+                own = f"{name}{records_each}-{person}"
+                truth += [own] * records_each
+                found += [own] * (records_each - 1) + [own + "x" * is_split]
+                group += [name] * records_each
+    told = scoring.split_rates(*map(numpy.array, (truth, found, group)))
+    assert told["gap"] == 20.0
+    assert told["standardised_gap"] == 0.0
 
 
 def test_linkage_never_reads_a_truth(settings):

@@ -166,13 +166,52 @@ def test_a_key_says_which_cap_holds_for_it(small):
     keys = block_keys.BlockKeys(fields, candidates.BLOCKS)
     caps = keys.caps(100)
     assert len(caps) <= keys.MASK + 1
-    for name in candidates.NARROW:
+    for name in candidates.BLOCKS:
         _, key = keys.of_block(name)
-        assert {caps[place] for place in numpy.unique(key & keys.MASK)} == {
-            candidates.cap_of(name, 100)
-        }
+        held = {caps[place] for place in numpy.unique(key & keys.MASK)}
+        assert held == ({candidates.cap_of(name, 100)} if len(key) else set())
+        assert len(key) or name not in candidates.NARROW
     _, safe = keys.safe
     assert {caps[place] for place in numpy.unique(safe & keys.MASK)} == {100}
+
+
+def test_a_key_is_the_same_whoever_else_is_there():
+    """Also the keys of blocks that only records of individuals are linked by."""
+    said = [
+        {
+            "identity_record_id": f"r{number}",
+            "source_system": "k12",
+            "source_person_key": f"k{number}",
+            "first_name": ["ANSELM", "BRIGITTA", "LIZ"][number % 3],
+            "last_name": ["TESTPERSON", "SAMPLE-EXAMPLE"][number % 2],
+            "birth_date": f"19{70 + number % 11}-03-04",
+            "birth_date_precision": "day",
+            "ssn": f"43120{number:04}",
+            "ssn_last4": f"{number:04}",
+            "address_key": f"{number} OAK ST|{number % 7} TESTHOUSE|1980{number % 3}|SUBTOWN",
+            "is_linkable": "t",
+            "last_load_id": "1",
+        }
+        for number in range(200)
+    ]
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in records.COLUMNS])
+    table = pyarrow.Table.from_pylist(said, schema)
+    table = table.append_column("rid", [numpy.arange(len(said), dtype="int32")])
+
+    def keys_of(first: int) -> dict[str, set]:
+        duck = engine.memory()
+        records.prepare(duck, table.slice(0, first))
+        keys = block_keys.BlockKeys(encoding.encode(duck), candidates.BLOCKS)
+        duck.close()
+        found = {name: keys.of_block(name) for name in candidates.BLOCKS}
+        return {
+            name: {pair for pair in zip(rid.tolist(), key.tolist(), strict=True) if pair[0] < 50}
+            for name, (rid, key) in found.items()
+        }
+
+    of_few = keys_of(50)
+    assert all(of_few.values())
+    assert of_few == keys_of(200)
 
 
 def test_stewards_decisions_are_labels_too(small):
