@@ -62,6 +62,8 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     command += ["--name", "lifecourse", "spark-internal"]
     env = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
     env |= {"PATH": f"{BIN}:{env['PATH']}", "SPARK_WORKER_DIR": str(folder / "workers")}
+    # pyspark 4.3 warns of pandas 3 at every start; nothing here goes through pandas.
+    env["PYTHONWARNINGS"] = "ignore"
     env.pop("SPARK_REMOTE", None)
     log = folder / "server.log"
     with log.open("w") as out:

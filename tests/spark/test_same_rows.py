@@ -72,6 +72,7 @@ def exported(released, tmp_path_factory) -> Path:
     """What core reads of the warehouse, and PostgreSQL's fingerprints of what it made of it."""
     from orchestration.lakehouse import export
 
+    say("what core reads, as Parquet")
     out = tmp_path_factory.mktemp("export")
     export.export(released, out, say, from_staging=True)
     return out
