@@ -252,11 +252,12 @@
 
 
 {% macro by_person_touched_only(target_relation, inputs, state) -%}
-    {#- dbt's session plans for whole tables (orchestration/dbt.py); what is read here is a few
-        persons' rows by an index. -#}
+    {#- A few persons' rows by the index of a table that is built by person: as an array and with no
+        reading of whole tables, since joined to ten thousand persons the planner read the rows of a
+        million (2026-11-26). Other inputs have no index, and for them a join is right. -#}
     {%- set rows = namespace(sql=sql) -%}
     {% call statement('few') -%}
-        set local enable_nestloop = on;
+        set local enable_seqscan = off;
         create unique index on by_person_touched (person_id);
         analyze by_person_touched
     {%- endcall %}
@@ -265,7 +266,11 @@
         {% call statement('input') -%}
             create temporary table {{ few }} on commit drop as
             select i.* from {{ input.relation }} as i
+            {% if input.state is not none -%}
+            where i.person_id = any(array(select person_id from by_person_touched));
+            {%- else -%}
             inner join by_person_touched on i.person_id = by_person_touched.person_id;
+            {%- endif %}
             analyze {{ few }}
         {%- endcall %}
         {%- set rows.sql = rows.sql | replace(input.relation | string, few) -%}
@@ -273,11 +278,11 @@
     {%- set columns = adapter.get_columns_in_relation(target_relation)
         | map(attribute='quoted') | join(', ') -%}
     {% call statement('gone') -%}
-        delete from {{ target_relation }} as old
-        using by_person_touched where old.person_id = by_person_touched.person_id
+        delete from {{ target_relation }}
+        where person_id = any(array(select person_id from by_person_touched))
     {%- endcall %}
     {% call statement('whole') -%}
-        set local enable_nestloop to default
+        set local enable_seqscan to default
     {%- endcall %}
     {% call statement('main') -%}
         insert into {{ target_relation }} ({{ columns }})
