@@ -76,7 +76,10 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     finally:
         # The group: the executors are children of the server and outlive its end by a minute.
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(60)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
         shutil.rmtree(home / "work", ignore_errors=True)
 
 
