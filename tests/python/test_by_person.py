@@ -361,5 +361,5 @@ def test_what_is_of_no_person_or_was_not_built_makes_everything_anew(settings, t
             "and relkind = 'r' and not exists "
             "(select from pg_class as t where s.relname = 'state_' || t.oid)"
         ).fetchone()[0]
-        # a table that is replaced goes when the next state has been written; the next build clears up
+        # a replaced table goes after its next state was written; the next build clears up
         assert orphans <= len(months) + 2
