@@ -181,8 +181,7 @@ def _rows(outcome: Outcome, figures: Mapping[str, Any]) -> Words:
     )
     parts = figures["parts"]
     if parts:
-        told = " and of ".join(f"{name} ({percent(share)})" for name, share in parts.items())
-        sentence += f" Most of the difference is one value of {told}."
+        sentence += f" Most of the difference lies in one value of {' and of '.join(parts)}."
     return sentence, f"{number(now)} rows ({signed(change)})", limit, ", ".join(parts) or None
 
 
