@@ -90,5 +90,16 @@ def test_only_what_changed_is_made_anew(project: Project) -> None:
     whole = project.build()
     assert whole[0] != view and whole[1] == after[1]
 
+    # Altered by hand: a row, a column, a view.
+    with warehouse.connect(project.settings) as connection:
+        connection.execute("update small.ref_town set name = 'Elkton' where town = 2")
+        connection.execute("alter table small.ref_town add column gone text")
+        connection.execute("create or replace view small.towns as select 0 as town, 2 as n")
+    before = project.build(*only)
+    with warehouse.connect(project.settings) as connection:
+        assert connection.execute(
+            "select string_agg(name, ' ' order by town), "
+            "(select string_agg(n::text, '') from small.towns) from small.ref_town"
+        ).fetchone() == ("Oakton Elm City", "11")
     fresh = project.build(*only, "--full-refresh")
-    assert fresh[0] != whole[0] and fresh[1] > whole[1]
+    assert fresh[0] != before[0] and fresh[1] > before[1]
