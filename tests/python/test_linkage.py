@@ -766,7 +766,11 @@ def test_score_reads_the_truth_over_records_in_both(families, settings, tmp_path
     assert figures["split_by_race"] is None
     (tmp_path / "persons.csv").write_text("person,race_ethnicity\np1,A\np2,B\n")
     # two persons are no group
-    assert linkage.score(settings, tmp_path)["split_by_race"] == {"groups": {}, "gap": None}
+    assert linkage.score(settings, tmp_path)["split_by_race"] == {
+        "groups": {},
+        "gap": None,
+        "standardised_gap": None,
+    }
     with pytest.raises(UsageError, match=r"no records\.csv"):
         linkage.score(settings, tmp_path / "nowhere")
 
