@@ -277,7 +277,7 @@ def test_a_lease_comes_back_after_stop_and_follows_a_removed_home(here):
     folder = (here.home / "postgres").resolve()
     time.sleep(LINGER * 2 + 0.5)
     assert running(here), "the first lease still holds the second server"
-    # The server that sees its folder go deletes its own pid file meanwhile, which rmtree trips over.
+    # The server sees its folder go and deletes its own pid file, which rmtree would trip over.
     assert wait_until(lambda: shutil.rmtree(folder, ignore_errors=True) or not folder.exists())
     assert wait_until(lambda: not processes(folder)), "a server whose home is gone must end"
     assert query(server.lease(here).url, "select 1") == [(1,)]
