@@ -8,16 +8,13 @@ may change. Keep out: what a model says of a person (unit tests and scenarios).
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
+from dbt_builds import dbt_build
 
 from orchestration import dbt, release, warehouse
 from orchestration.settings import Settings
@@ -90,23 +87,11 @@ def aside(table: str) -> str:
 
 
 def build(settings: Settings, *arguments: str) -> None:
-    command = ["build", "--quiet", "--threads", "2", "--exclude-resource-type", "unit_test", "test"]
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), *command, *arguments],
-        env={
-            **os.environ,
-            **dbt.connection_environment(settings),
-            release.SUFFIX_VARIABLE: release.ASIDE,
-            "DBT_PROFILES_DIR": str(settings.root),
-            "DBT_PROJECT_DIR": str(settings.root),
-            "DBT_TARGET_PATH": str(settings.home / "dbt"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    dbt_build(
+        settings,
+        *("--threads", "2", "--exclude-resource-type", "unit_test", "test", *arguments),
+        **{release.SUFFIX_VARIABLE: release.ASIDE},
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 # --- persons, and what a delivery does to them

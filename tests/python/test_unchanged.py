@@ -6,16 +6,14 @@ Add here: another way in which a view or a seed may change. Keep out: tables (te
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dbt_builds import dbt_build
 
-from orchestration import dbt, warehouse
+from orchestration import warehouse
 from orchestration.settings import Settings
 
 PROJECT = """
@@ -43,22 +41,7 @@ class Project:
 
     def build(self, *arguments: str) -> tuple[int, int]:
         """Build; the number of the view and of the transaction that last filled the seed."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("dbt")), "build", "--quiet", *arguments],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                **dbt.connection_environment(self.settings),
-                "DBT_PROFILES_DIR": str(self.folder),
-                "DBT_PROJECT_DIR": str(self.folder),
-                "DBT_TARGET_PATH": str(self.folder / "target"),
-                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+        dbt_build(self.settings, *arguments, project=self.folder)
         with warehouse.connect(self.settings) as connection:
             row = connection.execute(
                 "select 'small.towns'::regclass::oid::bigint, max(xmin::text::bigint) "
