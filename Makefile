@@ -57,13 +57,16 @@ test: setup browser lint ## everything CI runs: lint, then all tests
 test-spark: setup java $(SPARK_READY) ## all of core, panels and marts on Spark: the same rows?
 	@$(BIN)/python -m pytest -q -s tests/spark
 
+# Debian 12 has 17, its successors have later ones only.
 java: # 17 or later, which Spark runs on
-	@java -XshowSettings:properties -version 2>&1 | grep -Eq 'specification.version = (1[7-9]|[2-9][0-9])' \
+	@"$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -XshowSettings:properties -version 2>&1 \
+		| grep -Eq ' java.specification.version = (1[7-9]|[2-9][0-9])' \
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-		echo "installing Java 17" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-		--no-install-recommends openjdk-17-jre-headless >/dev/null; } || { echo "Spark needs" \
-		"Java 17 or later; install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless)," \
-		"then run make test-spark again."; exit 3; }
+		echo "installing Java" && apt-get update -qq && export DEBIAN_FRONTEND=noninteractive && \
+		{ apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless >/dev/null 2>&1 || \
+		apt-get install -y -qq --no-install-recommends default-jre-headless >/dev/null; }; } || \
+		{ echo "Spark needs Java 17 or later; install it (Debian, Ubuntu: apt-get install" \
+		"default-jre-headless), then run make test-spark again."; exit 3; }
 
 # Not in the main environment: dbt-spark and pyspark are 500 MB that PostgreSQL's users do not need.
 $(SPARK_READY): requirements-spark.lock

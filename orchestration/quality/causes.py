@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orchestration.quality.typed import literal, quote
+from orchestration.quality.typed import ROUNDED, literal, quote
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SLIPS = (
     (
         ("string", "integer", "number"),
-        r"\d(\.\d+)?[Ee]\+?\d+",
+        ROUNDED,
         "numbers that a spreadsheet has rounded (1.11E+08); the digits are lost, so ask for the "
         "file as the system writes it",
     ),

@@ -21,7 +21,7 @@ import pytest
 
 from orchestration import landing, warehouse
 from orchestration.errors import LifecourseError, UsageError
-from orchestration.landing.contracts import Contract
+from orchestration.landing.contracts import Column, Contract
 from orchestration.quality import (
     comparison,
     core_gate,
@@ -430,6 +430,30 @@ def test_date_formats_take_calendar_days_only(
             seen = connection.execute("select %s ~ %s", [text, pattern]).fetchone()
             assert seen == (expected,), text
             assert bool(re.match(pattern, text)) is expected, text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"),
+    [
+        ("1.11E+08", False),
+        ("4E+15", False),
+        ("1.11E8", False),
+        ("7E7427838000", True),  # twelve hexadecimal digits
+        ("1E13C4", True),
+        ("10E1", True),  # a rounded number has one digit before its point
+    ],
+)
+def test_an_id_is_taken_for_a_rounded_number_only_when_it_can_be_one(
+    text: str, is_id: bool
+) -> None:
+    column = Column(
+        name="child_id", header="CHILD", logical_type="string", date_format=None, required=True,
+        key_position=1, codes=None, pattern=None, role="identifier", classification="confidential",
+        start=None, end=None, description="",
+    )  # fmt: skip
+    pattern = typed.id_pattern(column, ("child_id",))
+    assert pattern
+    assert bool(re.fullmatch(pattern, text)) == is_id
 
 
 def test_an_unknown_date_directive_is_refused() -> None:
