@@ -236,12 +236,16 @@ def _one_year(world: World, plan: Schools, year: int):
     differs = (wrong != school[pick]) & (wrong != plan.shut)
     pick, wrong = pick[differs], wrong[differs]
     extra(pick, wrong, entry[pick], entry[pick], "E2", "W8", False)
+    slips = pick * len(plan.level) + wrong
     # part-time at a second high school all year (vocational courses)
     highs = np.flatnonzero(plan.level == HIGH)
     if len(highs) > 1:
         pick = np.flatnonzero((grade >= 11) & ~same_before & ~same_after & (exit_ >= finish))
         pick = pick[rng.random(len(pick)) < 0.02]
         other = highs[(np.searchsorted(highs, school[pick]) + 1) % len(highs)]
+        # not where a slip of the keyboard has put the student on the same day
+        free = ~np.isin(pick * len(plan.level) + other, slips)
+        pick, other = pick[free], other[free]
         m = len(pick)
         extra(pick, other, entry[pick], np.full(m, finish), "E2", "W6", True)
         columns[7][-m:] = day(year, 8, 1) if m else columns[7][-m:]
