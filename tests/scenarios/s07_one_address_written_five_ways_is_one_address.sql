@@ -9,7 +9,7 @@ How to fix
 -#}
 with
 
-given (street, unit, zip, expected) as (
+given (street_address, unit, zip, expected) as (
 
     values
     ('12 North Main Street', 'Apt 4', '19801', '12 N MAIN ST|4|19801'),
@@ -33,12 +33,29 @@ given (street, unit, zip, expected) as (
 
 ),
 
+numbered as (
+
+    select
+        row_number() over () as number,
+        given.*
+    from given
+
+),
+
+keys as (
+
+    {{ address_keys('numbered', 'number') }}
+
+),
+
 actual as (
 
     select
-        expected,
-        {{ address_key('street', 'unit', 'zip') }} as address_key
-    from given
+        numbered.expected,
+        keys.address_key
+    from numbered
+    inner join keys
+        on numbered.number = keys.number
 
 )
 

@@ -18,7 +18,7 @@
 {% macro clean_decimal(column) %}cast({{ column }} as numeric){% endmacro %}
 {% macro clean_zip(column) %}btrim({{ column }}){% endmacro %}
 {% macro null_sentinels(expression, field) %}btrim({{ expression }}){% endmacro %}
-{% macro address_key(street, unit, zip) %}concat({{ street }}, {{ unit }}, {{ zip }}){% endmacro %}
+{% macro address_keys(relation, id) %}select {{ id }} from {{ relation }}{% endmacro %}
 {% macro surrogate_key(columns) %}concat({{ columns | join(', ') }}){% endmacro %}
 {% macro midway(first_date, second_date) %}date_add({{ first_date }}, {{ second_date }}){% endmacro %}
 {% macro add_days(expression, days) %}date_add({{ expression }}, {{ days }}){% endmacro %}

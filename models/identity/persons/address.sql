@@ -8,14 +8,14 @@ addresses as (
 
 address_points as (
 
-    select * from {{ ref('stg_gis__address_points') }}
+    select * from {{ ref('int_identity__address_points_standardised') }}
 
 ),
 
 points as (
 
     select
-        {{ address_key('street_address', 'unit', 'zip') }} as address_key,
+        address_key,
         tract_geoid,
         use_code
     from address_points

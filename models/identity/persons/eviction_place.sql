@@ -8,20 +8,7 @@ evictions as (
 
 address_points as (
 
-    select * from {{ ref('stg_gis__address_points') }}
-
-),
-
--- Grouped by the key itself first, so that each is made once: making it is the dear part.
-points as (
-
-    select
-        {{ address_key('street_address', 'unit', 'zip') }} as address_key,
-        min(tract_geoid) as first_tract_geoid,
-        max(tract_geoid) as last_tract_geoid
-    from address_points
-    where tract_geoid is not null
-    group by {{ address_key('street_address', 'unit', 'zip') }}
+    select * from {{ ref('int_identity__address_points_standardised') }}
 
 ),
 
@@ -31,27 +18,36 @@ buildings as (
     select
         split_part(address_key, '|', 1) as street,
         split_part(address_key, '|', 3) as zip,
-        min(first_tract_geoid) as tract_geoid
-    from points
+        min(tract_geoid) as tract_geoid
+    from address_points
+    where tract_geoid is not null
     group by split_part(address_key, '|', 1), split_part(address_key, '|', 3)
-    having min(first_tract_geoid) = max(last_tract_geoid)
+    having min(tract_geoid) = max(tract_geoid)
+
+),
+
+keys as (
+
+    {{ address_keys('evictions', 'source_defendant_id') }}
 
 ),
 
 filings as (
 
     select
-        source_filing_id,
-        min({{ address_key('street_address', 'unit', 'zip') }}) as address_key,
-        max(claim_type_code) as claim_type_code,
-        max(judgment_code) as judgment_code,
+        evictions.source_filing_id,
+        min(keys.address_key) as address_key,
+        max(evictions.claim_type_code) as claim_type_code,
+        max(evictions.judgment_code) as judgment_code,
         count(*) as n_defendants,
-        max(amount_claimed) as amount_claimed,
-        min(filed_date) as filed_date,
-        max(judgment_date) as judgment_date,
-        max(writ_executed_date) as writ_executed_date
+        max(evictions.amount_claimed) as amount_claimed,
+        min(evictions.filed_date) as filed_date,
+        max(evictions.judgment_date) as judgment_date,
+        max(evictions.writ_executed_date) as writ_executed_date
     from evictions
-    group by source_filing_id
+    inner join keys
+        on evictions.source_defendant_id = keys.source_defendant_id
+    group by evictions.source_filing_id
 
 ),
 

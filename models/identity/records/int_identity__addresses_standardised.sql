@@ -17,15 +17,34 @@ addresses as (
 
 ),
 
-standardised as (
+typed_addresses as (
 
     select
         {{ surrogate_key(['street_address', 'unit', 'zip']) }} as typed_address_id,
         street_address,
         unit,
-        zip,
-        {{ address_key('street_address', 'unit', 'zip') }} as address_key
+        zip
     from addresses
+
+),
+
+keys as (
+
+    {{ address_keys('typed_addresses', 'typed_address_id') }}
+
+),
+
+standardised as (
+
+    select
+        typed_addresses.typed_address_id,
+        typed_addresses.street_address,
+        typed_addresses.unit,
+        typed_addresses.zip,
+        keys.address_key
+    from typed_addresses
+    inner join keys
+        on typed_addresses.typed_address_id = keys.typed_address_id
 
 )
 
