@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -38,14 +39,21 @@ def tables(session, folder: Path) -> None:
 
 def fingerprints(session, folder: Path) -> dict[str, dict[str, str]]:
     """The figures of each model as Spark holds it, by table, then by name of the figure."""
-    described = _description(folder)
-    ours, found = _fingerprint(), {}
-    prints = described["fingerprints"]
-    for number, (table, known) in enumerate(prints.items(), 1):
-        print(f"{number} of {len(prints)}: {table}", file=sys.stderr, flush=True)
-        columns = [(name, kind) for name, kind in known["columns"]]
-        row = session.sql(ours.query(table, columns, known["keys"], "spark")).collect()[0]
-        found[table] = ours.figures(row.asDict())
+    ours, prints = _fingerprint(), _description(folder)["fingerprints"]
+
+    def figures(table: str) -> dict[str, str]:
+        columns = [(name, kind) for name, kind in prints[table]["columns"]]
+        query = ours.query(table, columns, prints[table]["keys"], "spark")
+        return ours.figures(session.sql(query).collect()[0].asDict())
+
+    found = {}
+    # One is planned while the other is counted.
+    with ThreadPoolExecutor(2) as pool:
+        for number, (table, known) in enumerate(
+            zip(prints, pool.map(figures, prints), strict=True), 1
+        ):
+            print(f"{number} of {len(prints)}: {table}", file=sys.stderr, flush=True)
+            found[table] = known
     return found
 
 

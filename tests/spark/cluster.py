@@ -52,6 +52,12 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         "spark.network.timeout": "3600s",
         "spark.worker.timeout": "3600",
         "spark.executor.heartbeatInterval": "60s",
+        # Tables are small and plans are large: what is planned again between two stages, inferred
+        # from every condition or looked up as a file's name costs more than it saves.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.constraintPropagation.enabled": "false",
+        "spark.sql.lightweightPlanChangeValidation": "false",
+        "spark.sql.runSQLOnFiles": "false",
         # The project's own rules, which PostgreSQL keeps without being told.
         "spark.sql.ansi.enabled": "true",
     }
