@@ -38,18 +38,29 @@ class BlockKeys:
 
     safe: (rid, key) of the safe keys, also those whose group does not agree. of_block(name):
     (rid, key), row by row as candidates.rows gives them. Keys are int64; `key & MASK` is the
-    place in `caps()` of the most nodes that may have it and propose.
+    place in `caps()` of the most nodes that may have it and propose. remembers: work each block
+    out once, for records few enough to hold what it gives.
     """
 
     MASK = (1 << _NUMBER_BITS) - 1
 
-    def __init__(self, fields: Fields, blocks: Iterable[str]) -> None:
+    def __init__(self, fields: Fields, blocks: Iterable[str], *, remembers: bool = False) -> None:
         self.blocks = tuple(blocks)
+        self._remembered: dict[str, tuple[numpy.ndarray, numpy.ndarray]] | None = (
+            {} if remembers else None
+        )
         self._fields = fields
         self._hashes: dict[tuple[str, int], numpy.ndarray] = {}
         self._number = {name: at for at, name in enumerate((*collapse.SAFE_KEYS, *self.blocks))}
 
     def of_block(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+        if self._remembered is None:
+            return self._of_block(name)
+        if name not in self._remembered:
+            self._remembered[name] = self._of_block(name)
+        return self._remembered[name]
+
+    def _of_block(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
         rid, columns = candidates.rows(self._fields, candidates.BLOCKS[name])
         parts = [
             part
@@ -72,6 +83,10 @@ class BlockKeys:
             rids.append(rid)
             keys.append(self._key(name, parts, columns))
         return numpy.concatenate(rids), numpy.concatenate(keys)
+
+    def is_safe(self, key: numpy.ndarray) -> numpy.ndarray:
+        """Which keys are safe keys, not blocks."""
+        return (key & self.MASK) < len(collapse.SAFE_KEYS)
 
     def caps(self, cap: int) -> list[int]:
         """By number of a safe key or block. cap: the model's."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestration.linkage import overrides, records
+from orchestration.linkage import overrides, records, store
 
 if TYPE_CHECKING:
+    import numpy
     import psycopg
 
     from orchestration.linkage.store import Key
@@ -42,35 +43,59 @@ class Changes:
         return replace(self, keys=self.keys | set(keys), decided=self.decided | set(keys))
 
 
-def find(connection: psycopg.Connection, before: list[int], now: list[int]) -> Changes:
-    """Compare identity.identity_record with linkage.variant, and the decisions in force then
-    with those in force now (override ids)."""
-    records.demand_source(connection)
-    rows = connection.execute(
-        f"""
-        with difference as (
-            select
-                coalesce(record.identity_record_id, variant.identity_record_id)
-                    as identity_record_id,
-                record.source_system, record.source_person_key, variant.record_number,
-                variant.identity_record_id is null as is_new
-            from {records.SOURCE} as record
-            full join linkage.variant using (identity_record_id)
-            where record.identity_record_id is null or variant.identity_record_id is null
+def find(
+    connection: psycopg.Connection, inputs: records.Inputs, before: list[int], now: list[int]
+) -> Changes:
+    """Compare the identity records there are with those that the last run saw (linkage.variant),
+    and the decisions in force then with those in force now (override ids).
+
+    Makes temporary table `fresh`, the new identity records, where others have been seen.
+    """
+    seen = records.seen(connection)
+    new, gone = _not_in(inputs.hashes, seen), _not_in(seen, inputs.hashes)
+    came = records.SOURCE
+    if len(seen):
+        came = "fresh"
+        _ask(connection, new)
+        connection.execute(
+            f"create temporary table fresh on commit drop as"
+            f" select {', '.join(records.COLUMNS)} from {records.SOURCE}"
+            f" where {records.HASH} in (select hash from changed); analyze fresh"
         )
-        select
-            identity_record_id, is_new,
-            coalesce(difference.source_system, source_record.source_system),
-            coalesce(difference.source_person_key, source_record.source_person_key)
-        from difference
-        left join linkage.source_record using (record_number)
-        order by identity_record_id collate "C"
-        """
+    rows = connection.execute(
+        f"select identity_record_id, source_system, source_person_key from {came}"
     ).fetchall()
+    left = []
+    if len(gone):
+        _ask(connection, gone)
+        left = connection.execute(
+            "select identity_record_id, source_system, source_person_key from linkage.variant"
+            f" join linkage.source_record using (record_number)"
+            f" where {records.HASH} in (select hash from changed)"
+        ).fetchall()
     decided = overrides.keys_of(connection, sorted(set(before) ^ set(now)))
     return Changes(
-        new=[row[0] for row in rows if row[1]],
-        gone=[row[0] for row in rows if not row[1]],
-        keys={(row[2], row[3]) for row in rows} | decided,
+        new=sorted(row[0] for row in rows),
+        gone=sorted(row[0] for row in left),
+        keys={row[1:] for row in (*rows, *left)} | decided,
         decided=decided,
     )
+
+
+def _not_in(some: numpy.ndarray, others: numpy.ndarray) -> numpy.ndarray:
+    """The numbers of `some` that are not among `others`; both ascending."""
+    import numpy
+
+    if not len(others):
+        return some
+    at = numpy.minimum(numpy.searchsorted(others, some), len(others) - 1)
+    return some[others[at] != some]
+
+
+def _ask(connection: psycopg.Connection, hashes: numpy.ndarray) -> None:
+    """Make temporary table `changed` of hashes."""
+    connection.execute(
+        "drop table if exists changed; create temporary table changed (hash bigint) on commit drop"
+    )
+    store.copy_numbers(connection, "changed", hash=hashes)
+    connection.execute("analyze changed")

@@ -66,12 +66,12 @@ class Around:
     """What a run on a part of the records must know of the rest (parts.py).
 
     records: how many there are in all; newest_birth_year: of a birth certificate among all;
-    may_propose: makes the `kept` of candidates.pairs of the part's fields.
+    may_propose: the `kept` of candidates.pairs.
     """
 
     records: int
     newest_birth_year: int | None
-    may_propose: Callable[[encoding.Fields], Callable]
+    may_propose: Callable[[str, numpy.ndarray], numpy.ndarray]
 
 
 def link_records(
@@ -113,17 +113,18 @@ def run(
     features: bool = False,
     explained: bool = True,
     around: Around | None = None,
+    fields: encoding.Fields | None = None,
 ) -> Clusters:
     """Cluster the records of table `record`, obeying table `decided`.
 
-    features: keep in table `scored` what rescoring learns from. explained: give it the evidence
-    of its pairs (weights.explain). around: the records are a part, and this is known of the
-    rest."""
+    fields: encoding.encode of them, where the caller has it. features: keep in table `scored`
+    what rescoring learns from. explained: give it the evidence of its pairs (weights.explain).
+    around: the records are a part, and this is known of the rest."""
     import numpy
 
     limits = with_model.thresholds
     profile = with_model.profile
-    fields = encoding.encode(duck)
+    fields = fields or encoding.encode(duck)
     node, rule = collapse.nodes(duck, fields)
     count = int(node.max(initial=-1)) + 1
     left, right = candidates.pairs(
@@ -131,7 +132,7 @@ def run(
         node,
         limits["block_cap"],
         profile.blocks,
-        kept=around.may_propose(fields) if around else None,
+        kept=around.may_propose if around else None,
     )
     proposed = len(left)
     known = nodes.consensus(fields, node, _of_pairs(left, right, count))

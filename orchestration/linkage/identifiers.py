@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 FIRST_PERSON_ID = 100_000_001
 
@@ -69,10 +70,10 @@ def assign(
     members: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(cluster):
         members[number].append(row)
-    order = {
-        number: sha256(repr(sorted(keys[row] for row in rows)).encode()).digest()
-        for number, rows in members.items()
-    }
+
+    @cache
+    def order(number: int) -> bytes:
+        return sha256(repr(sorted(keys[row] for row in members[number])).encode()).digest()
 
     given: dict[int, int] = {}
     taken: set[int] = set()
@@ -90,7 +91,7 @@ def assign(
     restored.extend(sorted(given[number] for number in open_clusters if number in given))
 
     created: list[int] = []
-    for number in sorted((n for n in open_clusters if n not in given), key=order.__getitem__):
+    for number in sorted((n for n in open_clusters if n not in given), key=order):
         given[number] = next_id
         created.append(next_id)
         next_id += 1
@@ -132,14 +133,22 @@ def assign(
 
 def _greedy(
     overlap: Counter[tuple[int, int]],
-    order: dict[int, bytes],
+    order: Callable[[int], bytes],
     given: dict[int, int],
     taken: set[int],
 ) -> None:
     """Hand out ids by overlap; each cluster and each id at most once."""
-    for (number, person), _ in sorted(
-        overlap.items(), key=lambda item: (-item[1], item[0][1], order[item[0][0]])
-    ):
-        if person and number not in given and person not in taken:
+    clusters, persons = (Counter(pair[side] for pair in overlap if pair[1]) for side in (0, 1))
+    contested = []
+    for (number, person), records in overlap.items():
+        if not person or number in given or person in taken:
+            continue
+        if clusters[number] == persons[person] == 1:
+            given[number] = person
+            taken.add(person)
+        else:
+            contested.append((-records, person, order(number), number))
+    for _, person, _, number in sorted(contested):
+        if number not in given and person not in taken:
             given[number] = person
             taken.add(person)

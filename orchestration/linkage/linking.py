@@ -165,13 +165,13 @@ def plan(
         decisions = overrides.supposing(decisions, *supposed)
     last = store.last_run(connection)
     same_rules = last is not None and last["config_hash"] == config
-    changed = changes.find(connection, last["override_ids"] if last else [], in_force)
+    now = records.inputs(connection)
+    changed = changes.find(connection, now, last["override_ids"] if last else [], in_force)
     if supposed:
         changed = changed.concerning(supposed[1:])
     if same_rules and not changed and not full:
         return Plan(last=last)
 
-    now = records.inputs(connection)
     whole = (
         full
         or not same_rules
@@ -179,7 +179,7 @@ def plan(
         # an encoding can be like anybody's: it is compared with all clear records
         or now.any_encoded
     )
-    duck = engine.memory()
+    duck = engine.memory(None if whole else 1)
     try:
         if whole:
             part = parts.everything(connection, duck, with_model, decisions, say)
@@ -211,6 +211,7 @@ def plan(
                 model_version=with_model.name,
                 as_of_load=now.newest_load,
                 records=now.count,
+                **_counts(sources.num_rows, assigned, part, before, last),
                 pairs=part.found.pairs,
                 components_cut=part.found.cut,
                 override_ids=in_force,
@@ -247,6 +248,30 @@ def plan(
         ) from error
     finally:
         duck.close()
+
+
+def _counts(
+    delivered: int,
+    assigned: identifiers.Assignment,
+    part: parts.Part,
+    before: store.State,
+    last: dict | None,
+) -> dict[str, int]:
+    """source_records, persons and nodes after the run, of which `delivered` source records were
+    looked at; what was not is as the last run left it."""
+    came = len(assigned.created) + len(assigned.restored)
+    went = len(assigned.retired) + len(assigned.merged)
+    if part.is_whole:
+        persons, others, nodes = len(before.active), 0, len(part.node_id)
+    else:
+        persons = last["persons"]
+        others = last["source_records"] - len(before.person)
+        nodes = last["nodes"] + int(part.is_new.sum()) - len(part.vanished)
+    return {
+        "source_records": others + delivered,
+        "persons": persons + came - went,
+        "nodes": nodes,
+    }
 
 
 def _differs(

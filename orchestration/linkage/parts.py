@@ -13,8 +13,8 @@ Add here: a reason to look at a record. Keep out: clustering (engine.py), ids, w
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,10 @@ from orchestration.linkage import (
     outcome,
     overrides,
     records,
+    store,
 )
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import Fields, distinct, encode
+from orchestration.linkage.encoding import distinct, encode, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,11 +86,12 @@ def everything(
     say(f"linkage: reading {table.num_rows:,} identity records")
     records.prepare(duck, table)
     overrides.prepare(duck, decisions)
-    found = engine.run(duck, model, say)
+    fields = encode(duck)
+    found = engine.run(duck, model, say, fields=fields)
     found, by_encoding = encoded_records.link(
         encoded_records.read(connection), table, found, encoded_records.decisions(duck)
     )
-    keys = BlockKeys(encode(duck), model.profile.blocks)
+    keys = BlockKeys(fields, model.profile.blocks)
     region = outcome.regions(duck, found, keys, edge=model.thresholds["edge"])
     count = len(region)
     node_id = numpy.arange(1, count + 1, dtype="int64")
@@ -125,49 +127,54 @@ def touched(
 ) -> Part:
     """Look at what is new, changed, gone or decided about, and at whom that could reach."""
     import numpy
+    import pyarrow
 
     connection.execute(_SCOPE)
-    with connection.cursor().copy("copy fresh from stdin") as copy:
-        copy.write("".join(f"{identity_record_id}\n" for identity_record_id in changed.new))
-    connection.execute("analyze fresh")
     known = [row[0] for row in connection.execute("select ssn from linkage.placeholder_number")]
-    fresh = records.read(connection, only=_IS_FRESH)
-    _seed(connection, changed, decisions, _crowded_now(connection, fresh, known))
+    fresh = records.read(connection, "fresh")
+    seeds = _seed_nodes(connection, changed, decisions, _crowded_now(connection, fresh, known))
 
     # whom do the new records share a safe key with: those regions change as well
     records.prepare(duck, fresh, placeholders=known)
     keys = BlockKeys(encode(duck), model.profile.blocks)
-    _widen(connection, _nodes_of(connection, keys.safe[1]), is_near=True)
+    sharing = _nodes_of(connection, keys.safe[1])
+    _widen(connection, numpy.union1d(seeds, sharing), is_near=True)
 
-    # whom could those meet: every node that shares a block with one of them
+    # whom could those meet: every node that shares a block with one of them; who shares a safe key
+    # with a node stands in its region
     caps = keys.caps(int(model.thresholds["block_cap"]))
     own = _keyed_nodes(connection, "scope join linkage.block_key using (node_id)")["key"]
+    own = own[~keys.is_safe(own)]
     asked = distinct(numpy.concatenate([own, *(keys.of_block(name)[1] for name in keys.blocks)]))
     proposing, met = _blocks_of(connection, asked, caps)
     _widen(connection, met, is_near=False)
 
     connection.execute(_KEPT)
-    table = records.read(connection, only=_IN_SCOPE)
+    more = {"node_id": pyarrow.int64(), "is_near": pyarrow.int8()}
+    table = records.read(connection, _IN_SCOPE, more=more)
     say(
         f"linkage: {len(changed.new):,} new and {len(changed.gone):,} gone identity records reach "
         f"{table.num_rows:,}"
     )
     records.prepare(duck, table, placeholders=known)
     overrides.prepare(duck, decisions)
-    old_node, old_region, is_near, sizes = _remembered(connection, table)
-    keys = BlockKeys(encode(duck), model.profile.blocks)
-    inside = numpy.setdiff1d(_shared_inside(keys, old_region), asked, assume_unique=True)
-    proposing = numpy.union1d(proposing, _blocks_of(connection, inside, caps)[0])
+    old_node = table["node_id"].fill_null(0).to_numpy()
+    is_near = table["is_near"].to_numpy() == 1
+    fields = encode(duck)
+    keys = BlockKeys(fields, model.profile.blocks, remembers=True)
+    shared = numpy.setdiff1d(_shared(keys, old_node), asked, assume_unique=True)
+    proposing = numpy.union1d(proposing, _blocks_of(connection, shared, caps)[0])
     newest = max(filter(None, (last["newest_birth_year"], _newest_birth_year(duck))), default=None)
     total = last["records"] + len(changed.new) - len(changed.gone)
     found = engine.run(
         duck,
         model,
         say,
-        around=engine.Around(total, newest, lambda fields: _kept(fields, keys.blocks, proposing)),
+        around=engine.Around(total, newest, _kept(keys, proposing)),
+        fields=fields,
     )
     region = outcome.regions(duck, found, keys, edge=model.thresholds["edge"])
-    return _told(connection, duck, found, region, keys, old_node, is_near, sizes, newest)
+    return _told(connection, duck, found, region, keys, old_node, is_near, newest)
 
 
 def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
@@ -188,7 +195,7 @@ def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
 
 
 # scope: nodes to look at, is_near for those whose records are new, changed, gone or decided
-# about, or share a safe key with such; fresh: identity records that no run has seen.
+# about, or share a safe key with such.
 # What is asked for is a small share of tables that are in memory and have an index for it:
 # without the first two lines the planner reads them whole, a dozen times in a run (2026-11-26).
 _SCOPE = """
@@ -196,32 +203,32 @@ set local random_page_cost = 1.1;
 set local enable_seqscan = off;
 create temporary table scope (node_id integer primary key, region_id integer, is_near boolean)
     on commit drop;
-create temporary table fresh (identity_record_id text primary key) on commit drop;
 """
 # Psycopg takes longer over a row than the server, so many rows come in a few messages: one for
 # each slice of the nodes, because a message holds at most 1 GB.
 _SLICES = 64
-_IS_FRESH = "identity_record_id in (select identity_record_id from fresh)"
 # kept: identity records of the nodes of the scope, as the last run saw them.
 _KEPT = """
 create temporary table kept on commit drop as
-    select identity_record_id, node_id, region_id, is_near
+    select identity_record_id, node_id, is_near
     from linkage.variant join scope using (node_id);
 analyze kept;
 """
+# Those that are there still, and the new ones (changes.find).
 _IN_SCOPE = (
-    "identity_record_id in (select identity_record_id from fresh union all"
-    " select identity_record_id from kept)"
+    f"(select {', '.join(records.COLUMNS)}, node_id, is_near::integer from {records.SOURCE}"
+    " join kept using (identity_record_id)"
+    f" union all select {', '.join(records.COLUMNS)}, null, 1 from fresh) as looked_at"
 )
 
 
-def _seed(
+def _seed_nodes(
     connection: psycopg.Connection,
     changed: Changes,
     decisions: pyarrow.Table,
     crowded: set[tuple[str, str]],
-) -> None:
-    """Put the regions of every changed or crowded source key into the scope."""
+) -> numpy.ndarray:
+    """The nodes of every changed or crowded source key."""
     keys = changed.keys | crowded
     for decision in decisions.to_pylist():
         sides = {
@@ -231,18 +238,11 @@ def _seed(
         # a decision that waited for one of the two
         if sides & keys:
             keys |= sides
-    connection.execute(
-        "create temporary table seed (source_system text, source_person_key text) on commit drop"
-    )
-    with connection.cursor().copy("copy seed from stdin") as copy:
-        for key in sorted(keys):
-            copy.write_row(key)
-    connection.execute("analyze seed")
-    _take_regions(
+    store.copy_keys(connection, "seed", keys)
+    return _numbers(
         connection,
-        "select node_id from seed join linkage.source_record"
+        "select distinct node_id from seed join linkage.source_record"
         " using (source_system, source_person_key) join linkage.variant using (record_number)",
-        is_near=True,
     )
 
 
@@ -265,38 +265,45 @@ def _crowded_now(
     }
 
 
-def _take_regions(connection: psycopg.Connection, nodes: str, *, is_near: bool) -> None:
-    """Add the whole regions of nodes (a query of node_id) to the scope."""
+def _widen(connection: psycopg.Connection, nodes: numpy.ndarray, *, is_near: bool) -> None:
+    """Add the whole regions of nodes to the scope."""
+    connection.execute("create temporary table met (node_id integer) on commit drop")
+    store.copy_numbers(connection, "met", node_id=nodes.astype("int32"))
     connection.execute(
         f"""
+        analyze met;
         insert into scope (node_id, region_id, is_near)
         select node_id, region_id, {is_near} from linkage.node
         where region_id in (
-            select region_id from linkage.node where node_id in ({nodes})
+            select region_id from linkage.node where node_id in (select node_id from met)
         )
-        on conflict (node_id) do nothing
+        on conflict (node_id) do nothing;
+        drop table met;
+        analyze scope
         """
     )
 
 
-def _widen(connection: psycopg.Connection, nodes: numpy.ndarray, *, is_near: bool) -> None:
-    connection.execute("create temporary table met (node_id integer) on commit drop")
-    _copy_numbers(connection, "met", nodes)
-    connection.execute("analyze met")
-    _take_regions(connection, "select node_id from met", is_near=is_near)
-    connection.execute("drop table met; analyze scope")
-
-
 def _nodes_of(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndarray:
     """Nodes that have one of the keys."""
+    _ask(connection, keys)
+    found = _numbers(
+        connection, "select distinct node_id from asked join linkage.block_key using (key)"
+    )
+    connection.execute("drop table asked")
+    return found
+
+
+def _numbers(connection: psycopg.Connection, query: str) -> numpy.ndarray:
+    """The numbers that `query` finds (column node_id, an integer, never null), in no order."""
     import numpy
 
-    _ask(connection, keys)
-    rows = connection.execute(
-        "select distinct node_id from asked join linkage.block_key using (key)"
-    ).fetchall()
-    connection.execute("drop table asked")
-    return numpy.array([row[0] for row in rows], dtype="int64")
+    content = (
+        connection.cursor(binary=True)
+        .execute(f"select string_agg(int4send(node_id), ''::bytea) from ({query}) as found")
+        .fetchone()[0]
+    )
+    return numpy.frombuffer(content or b"", ">i4").astype("int64")
 
 
 def _blocks_of(
@@ -329,28 +336,29 @@ def _keyed_nodes(connection: psycopg.Connection, rows: str) -> numpy.ndarray:
     return found.astype([(name, "i8") for name in row.names])
 
 
-def _shared_inside(keys: BlockKeys, old_region: numpy.ndarray) -> numpy.ndarray:
-    """Keys that two records of one region share, sorted: they tied the region together before,
-    and may again."""
+def _shared(keys: BlockKeys, old_node: numpy.ndarray) -> numpy.ndarray:
+    """Blocks that two nodes share, sorted; a record without one (0) stands for itself. Nodes of
+    whom nothing new came near do not fall apart, so what their records share proposes nothing."""
     import numpy
 
+    own = numpy.where(old_node > 0, old_node, -1 - numpy.arange(len(old_node)))
     found = [numpy.empty(0, dtype="int64")]
     for name in keys.blocks:
         rid, key = keys.of_block(name)
-        region = old_region[rid]
-        rid, key, region = rid[region > 0], key[region > 0], region[region > 0]
-        order = numpy.lexsort((key, region))
-        key, region = key[order], region[order]
-        same = (key[1:] == key[:-1]) & (region[1:] == region[:-1])
-        found.append(key[1:][same])
+        order = numpy.argsort(key)
+        key, node = key[order], own[rid[order]]
+        start = starts(key)
+        if len(start):
+            lowest, highest = (
+                extreme.reduceat(node, start) for extreme in (numpy.minimum, numpy.maximum)
+            )
+            found.append(key[start][lowest < highest])
     return distinct(numpy.concatenate(found))
 
 
-def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Callable:
+def _kept(keys: BlockKeys, proposing: numpy.ndarray) -> Callable:
     """`kept` of candidates.pairs: rows whose key may propose."""
     import numpy
-
-    keys = BlockKeys(fields, blocks)
 
     def kept(name: str, rid: numpy.ndarray) -> numpy.ndarray:
         _, key = keys.of_block(name)
@@ -358,28 +366,6 @@ def _kept(fields: Fields, blocks: Iterable[str], proposing: numpy.ndarray) -> Ca
         return proposing[at] == key if len(proposing) else numpy.zeros(len(key), dtype=bool)
 
     return kept
-
-
-def _remembered(
-    connection: psycopg.Connection, table: pyarrow.Table
-) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray, dict[int, int]]:
-    """Per record its node and region of the last run, 0 for a new one, and is it near; and how
-    many records each node of the scope had."""
-    import numpy
-
-    slices = connection.execute(
-        "select string_agg(concat_ws(' ', identity_record_id, node_id, region_id, is_near::int),"
-        f" chr(10)) from kept group by node_id % {_SLICES}"
-    )
-    words = " ".join(content.replace("\n", " ") for (content,) in slices).split()
-    kept = numpy.array([words[1::4], words[2::4], words[3::4]], dtype="int64").T
-    sizes = Counter(kept[:, 0].tolist())
-    # a record that no run has seen stands in the last row
-    kept = numpy.vstack([kept, [0, 0, 1]])
-    place = {identity_record_id: at for at, identity_record_id in enumerate(words[::4])}
-    own = table["identity_record_id"].to_pylist()
-    of = kept[numpy.array([place.get(name, -1) for name in own], dtype="int64")]
-    return of[:, 0], of[:, 1], of[:, 2] == 1, sizes
 
 
 def _told(
@@ -390,7 +376,6 @@ def _told(
     keys: BlockKeys,
     old_node: numpy.ndarray,
     is_near: numpy.ndarray,
-    sizes: dict[int, int],
     newest_birth_year: int | None,
 ) -> Part:
     """Compare the nodes with those of the last run: which are new, which are no more, and which
@@ -405,7 +390,12 @@ def _told(
     numpy.minimum.at(lowest, found.node[kept], old_node[kept])
     numpy.maximum.at(highest, found.node, old_node)
     held = numpy.bincount(found.node[kept], minlength=count)
-    before = numpy.array([sizes.get(node, 0) for node in highest.tolist()])
+    # by node of the scope, and of none (0), how many records it had
+    scope, size = numpy.unique(
+        numpy.append(_numbers(connection, "select node_id from kept"), 0), return_counts=True
+    )
+    size[0] = 0
+    before = size[numpy.searchsorted(scope, highest)]
     is_new = ~((lowest == highest) & (held == before))
     is_added = is_new[found.node] | ~kept
     has_grown = ~is_new
@@ -420,7 +410,7 @@ def _told(
     node_id = highest.copy()
     first = connection.execute("select coalesce(max(node_id), 0) + 1 from linkage.node").fetchone()
     node_id[is_new] = numpy.arange(first[0], first[0] + int(is_new.sum()))
-    vanished = numpy.setdiff1d(numpy.array(sorted(sizes), dtype="int64"), node_id[~is_new])
+    vanished = numpy.setdiff1d(scope[1:], node_id[~is_new])
     return Part(
         found=found,
         region=region,
@@ -473,16 +463,5 @@ def _placeholders(duck: duckdb.DuckDBPyConnection) -> list[str]:
 def _ask(connection: psycopg.Connection, keys: numpy.ndarray) -> None:
     """Make table `asked` (key) of the distinct keys."""
     connection.execute("create temporary table asked (key bigint) on commit drop")
-    _copy_numbers(connection, "asked", distinct(keys))
+    store.copy_numbers(connection, "asked", key=distinct(keys))
     connection.execute("analyze asked")
-
-
-def _copy_numbers(connection: psycopg.Connection, table: str, numbers: numpy.ndarray) -> None:
-    import pyarrow
-
-    from orchestration.linkage.store import copy_table
-
-    column = connection.execute(
-        "select attname from pg_attribute where attrelid = %s::regclass and attnum = 1", [table]
-    ).fetchone()[0]
-    copy_table(connection, table, pyarrow.table({column: numbers}))

@@ -72,7 +72,7 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
     """Bring the queue in line with the evidence that run `run_id` left.
 
     partial: only what is about the nodes in store's temporary table incoming_node, and about
-    records that belong to no node any more.
+    records in its table `replaced`, which nodes may no longer go by.
     """
     connection.execute(
         "create temporary table concerned on commit drop as"
@@ -111,6 +111,7 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
             "analyze linkage.node, linkage.variant, linkage.edge, linkage.source_record,"
             " linkage.crosswalk, linkage.override"
         )
+    connection.execute(_JUDGED)
     connection.execute(_PAIRS)
     _bridges(connection)
     same = (
@@ -118,13 +119,17 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
         " and doubtful.right_record = queue.right_record"
     )
     is_open = "queue.closed_run_id is null and queue.override_id is null"
+    no_longer = (
+        "{} in (select first_record from replaced)"
+        if partial
+        else "not exists (select from linkage.node where first_record = {})"
+    )
     connection.execute(
         "update linkage.review_queue as queue set closed_run_id = %s"
         f" where {is_open} and not exists (select from doubtful where {same})"
         " and (left_record in (select first_record from concerned)"
         " or right_record in (select first_record from concerned)"
-        " or not exists (select from linkage.node where first_record = left_record)"
-        " or not exists (select from linkage.node where first_record = right_record))",
+        f" or {no_longer.format('left_record')} or {no_longer.format('right_record')})",
         [run_id],
     )
     connection.execute(
@@ -146,7 +151,8 @@ def refresh(connection: psycopg.Connection, run_id: int, *, partial: bool = Fals
 
 # An edge with the first record and the person of either node; pairs that a steward has decided
 # about, or is about to with a second person, are not doubtful any more.
-_EDGES = """
+_JUDGED = """
+create temporary table judged on commit drop as
     with held as (
         select node.node_id, node.first_record, crosswalk.person_id
         from linkage.node
@@ -166,26 +172,24 @@ _EDGES = """
         join linkage.variant as l on l.record_number = ls.record_number
         join linkage.variant as r on r.record_number = rs.record_number
         where withdrawn_at is null and (expires_on is null or expires_on >= current_date)
-    ),
-    judged as (
-        select
-            least(l.first_record, r.first_record) as left_record,
-            greatest(l.first_record, r.first_record) as right_record,
-            l.person_id as left_person, r.person_id as right_person,
-            match_weight, evidence, decision, doubt
-        from near
-        join held as l on l.node_id = left_node
-        join held as r on r.node_id = right_node
-        where l.first_record <> r.first_record
-            and not exists (
-                select from decided where decided.left_node = near.left_node
-                and decided.right_node = near.right_node
-            )
     )
+    select
+        least(l.first_record, r.first_record) as left_record,
+        greatest(l.first_record, r.first_record) as right_record,
+        l.person_id as left_person, r.person_id as right_person,
+        match_weight, evidence, decision, doubt
+    from near
+    join held as l on l.node_id = left_node
+    join held as r on r.node_id = right_node
+    where l.first_record <> r.first_record
+        and not exists (
+            select from decided where decided.left_node = near.left_node
+            and decided.right_node = near.right_node
+        );
+analyze judged
 """
 _PAIRS = f"""
 insert into doubtful
-{_EDGES}
 select distinct on (left_record, right_record)
     'pair', left_record, right_record,
     case when left_person = right_person then array[left_person]
@@ -212,8 +216,7 @@ def _bridges(connection: psycopg.Connection) -> None:
     # every side needs LEAST_SIDE vertices, which need an edge each
     for person, *row in connection.execute(
         f"""
-        {_EDGES},
-        linked as (
+        with linked as (
             select * from judged where decision = 'linked' and match_weight >= 0
         ),
         large as (

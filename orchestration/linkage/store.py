@@ -6,6 +6,7 @@ Add here: a read or a write of a run. Keep out: tables (schema.py), decisions ab
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestration.linkage.identifiers import FIRST_PERSON_ID
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from orchestration.linkage.identifiers import Assignment
 
 Key = tuple[str, str]
+# Rows of numbers in one message to the server.
+_AT_ONCE = 1_000_000
 # What table crosswalk tells of a source record besides its key.
 TOLD = ("person_id", "method", "rule", "match_weight", "model_version")
 
@@ -63,7 +66,7 @@ class State:
 
 @dataclass(frozen=True)
 class Run:
-    """The row of linkage.run to write, save the counts that `write` makes."""
+    """The row of linkage.run to write. source_records: delivered now; persons: in use."""
 
     run_id: int
     inputs_hash: str
@@ -71,6 +74,9 @@ class Run:
     model_version: str
     as_of_load: int
     records: int
+    source_records: int
+    persons: int
+    nodes: int
     pairs: int
     components_cut: int
     override_ids: list[int]
@@ -111,17 +117,20 @@ def state(connection: psycopg.Connection, keys: set[Key] | None = None) -> State
     """Read what the last run left; of `keys` only, where they are given."""
     only = ""
     if keys is not None:
-        _copy_keys(connection, "wanted_key", keys)
+        copy_keys(connection, "wanted_key", keys)
         only = " join wanted_key using (source_system, source_person_key)"
     told: dict[Key, tuple] = {}
     person: dict[Key, int] = {}
     closed: dict[Key, int] = {}
     former: dict[Key, list[int]] = {}
-    for system, key, person_id, is_open, *more in connection.execute(
-        "select source_system, source_person_key, person_id, closed_run_id is null"
+    rows = connection.execute(
+        "select opened_run_id, person_id, source_system, source_person_key, closed_run_id is null"
         + (f", {', '.join(TOLD)}" if only else "")
-        + f" from linkage.crosswalk{only} order by opened_run_id, person_id"
-    ):
+        + f" from linkage.crosswalk{only}"
+    ).fetchall()
+    # the last of several is the newest; sorted here, which costs the server ten times as much
+    rows.sort(key=itemgetter(0, 1))
+    for _, person_id, system, key, is_open, *more in rows:
         if is_open:
             person[system, key] = person_id
             told[system, key] = tuple(more)
@@ -160,26 +169,14 @@ def write(connection: psycopg.Connection, run: Run, written: Written) -> None:
     """Write one run inside the caller's transaction."""
     columns = list(Run.__dataclass_fields__)
     connection.execute(
-        f"insert into linkage.run ({', '.join(columns)}, source_records, persons, nodes)"
-        f" values ({', '.join(['%s'] * len(columns))}, 0, 0, 0)",
+        f"insert into linkage.run ({', '.join(columns)})"
+        f" values ({', '.join(['%s'] * len(columns))})",
         [getattr(run, column) for column in columns],
     )
     _write_persons(connection, run, written.assigned)
     _write_sources(connection, run, written)
     _write_nodes(connection, run, written)
     _write_events(connection, run, written)
-    # these are counted whole, whatever a run on a part told the planner (parts.py)
-    connection.execute("set local enable_seqscan = on")
-    connection.execute(
-        """
-        update linkage.run set
-            source_records = (select count(*) from linkage.source_record where gone_run_id is null),
-            persons = (select count(*) from linkage.person where status = 'active'),
-            nodes = (select count(*) from linkage.node)
-        where run_id = %s
-        """,
-        [run.run_id],
-    )
 
 
 def _write_persons(connection: psycopg.Connection, run: Run, assigned: Assignment) -> None:
@@ -233,7 +230,7 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
     looked_at_source, looked_at_record = "true", "true"
     if run.is_partial:
         incoming = zip(*(rows[name].to_pylist() for name in columns[:2]), strict=True)
-        _copy_keys(connection, "looked_at", {*written.changed_keys, *incoming})
+        copy_keys(connection, "looked_at", {*written.changed_keys, *incoming})
         looked_at_source, looked_at_record = (
             f"(({table}.source_system, {table}.source_person_key) in (select * from looked_at))"
             for table in ("source_record", "crosswalk")
@@ -294,7 +291,6 @@ def _same_key(one: str, other: str) -> str:
 
 def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> None:
     """Tables variant, node, block_key, edge and placeholder_number."""
-    import pyarrow
 
     connection.execute(
         "create temporary table incoming_variant (identity_record_id text, source_system text,"
@@ -306,6 +302,13 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
     copy_table(connection, "incoming_node", written.nodes)
     connection.execute("analyze incoming_variant; analyze incoming_node")
     if run.is_partial:
+        # records that nodes may no longer go by; what waits for review goes by them (review.py)
+        connection.execute(
+            "create temporary table replaced on commit drop as"
+            " select first_record from linkage.node where node_id = any(%s) or node_id in"
+            " (select node_id from incoming_node where not is_new)",
+            [written.vanished],
+        )
         gone = {
             "gone": written.gone,
             "vanished": written.vanished,
@@ -351,7 +354,7 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
             " (incoming_node.region_id, record_number, incoming_node.is_linkable)"
         )
     node, key = written.block_keys
-    copy_table(connection, "linkage.block_key", pyarrow.table({"key": key, "node_id": node}))
+    copy_numbers(connection, "linkage.block_key", key=key, node_id=node.astype("int32"))
     edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
     if run.is_partial:
         # a pair of a new node and one outside the part may be kept from before
@@ -398,8 +401,8 @@ def _write_events(connection: psycopg.Connection, run: Run, written: Written) ->
             )
 
 
-def _copy_keys(connection: psycopg.Connection, table: str, keys: set[Key]) -> None:
-    """Make temporary table `table` of source keys."""
+def copy_keys(connection: psycopg.Connection, table: str, keys: set[Key]) -> None:
+    """Make temporary table `table` (source_system, source_person_key)."""
     import pyarrow
 
     columns = list(zip(*sorted(keys), strict=True)) or [(), ()]
@@ -427,6 +430,28 @@ def copy_table(connection: psycopg.Connection, table: str, rows: pyarrow.Table) 
         f"copy {table} ({', '.join(rows.column_names)}) from stdin (format csv)"
     ) as copy:
         copy.write(buffer.getvalue())
+
+
+def copy_numbers(connection: psycopg.Connection, table: str, **columns: numpy.ndarray) -> None:
+    """COPY numbers, none of them missing, into the columns of the same names: int32 into an
+    integer, int64 into a bigint. In PostgreSQL's binary format, which neither side has to write
+    out or read (its documentation of COPY, "Binary Format")."""
+    import numpy
+
+    row = [("fields", ">i2")]
+    for name, values in columns.items():
+        row += [(f"{name} size", ">i4"), (name, values.dtype.newbyteorder(">"))]
+    rows = numpy.empty(len(next(iter(columns.values()))), dtype=row)
+    rows["fields"] = len(columns)
+    for name, values in columns.items():
+        rows[f"{name} size"], rows[name] = values.itemsize, values
+    with connection.cursor().copy(
+        f"copy {table} ({', '.join(columns)}) from stdin (format binary)"
+    ) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for begin in range(0, len(rows), _AT_ONCE):
+            copy.write(rows[begin : begin + _AT_ONCE].tobytes())
+        copy.write(b"\xff\xff")
 
 
 def _with_constants(rows: pyarrow.Table, **constants: object) -> pyarrow.Table:
