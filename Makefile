@@ -51,8 +51,10 @@ browser: ## Chromium, which the tests of the steward desk drive
 		>/dev/null; } || { echo "The tests need Chromium; install it (Debian, Ubuntu: apt-get" \
 		"install chromium), then run make test again."; exit 3; }
 
-test: setup browser lint ## everything CI runs: lint, then all tests
-	@$(BIN)/python -m pytest
+# Two at a time, a file each: a test waits for a server or for dbt more than it computes. In the
+# order of the files, so that the longest, from end to end, does not begin when all else is done.
+test: setup browser lint ## lint, then all tests
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-spark: setup java $(SPARK_READY) ## all of core, panels and marts on Spark: the same rows?
 	@$(BIN)/python -m pytest -q -s tests/spark
