@@ -130,10 +130,8 @@ create table if not exists linkage.block_key (
     key bigint not null,
     node_id integer not null
 );
-create index if not exists block_key_by_key on linkage.block_key (key) include (node_id);
 -- one that holds the keys too takes its place: a run asks for keys by the ten thousand
 drop index if exists linkage.block_key_by_node;
-create index if not exists block_key_of_node on linkage.block_key (node_id) include (key);
 
 -- Numbers under which so many given names were delivered that they are nobody's.
 create table if not exists linkage.placeholder_number (ssn text primary key);
@@ -207,6 +205,14 @@ create table if not exists linkage.access_log (
 """
 
 
+# Made last by a run that writes every key: kept up to date row by row, the keys of a county of a
+# million took more than seven minutes to write (2026-11-26).
+BLOCK_KEY_INDEXES = """
+create index if not exists block_key_by_key on linkage.block_key (key) include (node_id);
+create index if not exists block_key_of_node on linkage.block_key (node_id) include (key);
+"""
+
+
 # What a warehouse made by an earlier version lacks. Tables that any run fills again are made
 # anew; a changed VERSION makes the next run a full one.
 VERSION = 3
@@ -243,6 +249,7 @@ def ensure(connection: psycopg.Connection) -> None:
     """Create schema `linkage` and its tables where they are missing. Idempotent."""
     connection.execute(UPGRADE)
     connection.execute(TABLES)
+    connection.execute(BLOCK_KEY_INDEXES)
 
 
 def demand_run(connection: psycopg.Connection) -> None:

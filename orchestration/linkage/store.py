@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from orchestration.linkage import schema
 from orchestration.linkage.identifiers import FIRST_PERSON_ID
 
 if TYPE_CHECKING:
@@ -332,7 +333,8 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
     else:
         connection.execute(
             "truncate linkage.variant, linkage.node, linkage.edge, linkage.block_key,"
-            " linkage.placeholder_number"
+            " linkage.placeholder_number;"
+            "drop index linkage.block_key_by_key, linkage.block_key_of_node"
         )
     connection.execute(
         "insert into linkage.variant (identity_record_id, record_number, node_id)"
@@ -355,6 +357,7 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
         )
     node, key = written.block_keys
     copy_numbers(connection, "linkage.block_key", key=key, node_id=node.astype("int32"))
+    connection.execute(schema.BLOCK_KEY_INDEXES)  # nothing to do after a run on a part
     edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
     if run.is_partial:
         # a pair of a new node and one outside the part may be kept from before
