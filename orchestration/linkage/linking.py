@@ -225,7 +225,7 @@ def plan(
                 changed_keys=sorted(changed.keys),
                 gone=changed.gone,
                 vanished=part.vanished.tolist(),
-                grown=part.grown.tolist(),
+                altered=part.altered.tolist(),
                 variants=outcome.variants(duck, part),
                 nodes=outcome.nodes(duck, part),
                 block_keys=part.block_keys,

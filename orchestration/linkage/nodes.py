@@ -28,6 +28,8 @@ _SINGLE = ("fn", "mn", "ln", "sex", "addr", "zip_code", "dob", "ym", "yr", "ssn"
 _SEVERAL = ("fn", "ln", "addr", "zip_code", "dob", "ssn", "ssn4")
 # Long texts, mostly asked whether they are the same: also as codes, <field>_code.
 _AS_CODES = ("addr",)
+# Sources that deliver certificates.
+CERTIFYING = ("vital_child", "vital_death", "vital_mother", "vital_father")
 # Certificates: a birth or death certificate is one person's, once; so is a place on one birth
 # record.
 _CERTIFICATES = {
@@ -139,6 +141,24 @@ def consensus(fields: Fields, label: numpy.ndarray, wanted: numpy.ndarray) -> Co
             "plurality_order": _values(at, fields.codes["plurality_order"][rid])[:2],
         },
     )
+
+
+def differing(one: Consensus, other: Consensus) -> numpy.ndarray:
+    """Which of the nodes, the same in both, say something else in the other; certificates, which
+    are worked out from the records, aside."""
+    import numpy
+
+    differ = one.is_linkable != other.is_linkable
+    for name in _SINGLE:
+        differ |= one.chosen[name] != other.chosen[name]
+    for mine, others in ((one.several, other.several), (one.every, other.every)):
+        for name, said in mine.items():
+            values = [
+                (at.astype("int64") << 32) | code.astype("int64")
+                for at, code in (said, others[name])
+            ]
+            differ[numpy.setxor1d(*values, assume_unique=True) >> 32] = True
+    return differ
 
 
 def build(

@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING
 
 from orchestration.linkage import (
     clusters,
+    collapse,
     encoded_records,
     engine,
+    nodes,
     outcome,
     overrides,
     records,
     store,
 )
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import distinct, encode, starts
+from orchestration.linkage.encoding import distinct, encode, mix, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +53,7 @@ class Part:
     found: per record; region, node_id, is_touched, is_new: per node of found its region, the id
     it is kept under, whether anything near it changed, and whether it has to be written anew.
     is_added: per record, is it not kept with its node yet. vanished: node ids that are no more;
-    grown: those that records were added to; block_keys: (node id, key) that were not kept.
+    altered: those kept ones that say something else; block_keys: (node id, key) that were not kept.
     newest_birth_year, placeholders: of all records, so far as known. looked_at: records the
     engine was given. by_encoding: where records that are encodings went, and why.
     """
@@ -63,7 +65,7 @@ class Part:
     is_new: numpy.ndarray
     is_added: numpy.ndarray
     vanished: numpy.ndarray
-    grown: numpy.ndarray
+    altered: numpy.ndarray
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
     newest_birth_year: int | None
     placeholders: list[str]
@@ -106,7 +108,7 @@ def everything(
         is_new=is_new,
         is_added=is_added,
         vanished=none,
-        grown=none,
+        altered=none,
         block_keys=_block_keys(keys, found.node, node_id, is_added),
         newest_birth_year=_newest_birth_year(duck),
         placeholders=_placeholders(duck),
@@ -127,7 +129,6 @@ def touched(
 ) -> Part:
     """Look at what is new, changed, gone or decided about, and at whom that could reach."""
     import numpy
-    import pyarrow
 
     connection.execute(_SCOPE)
     known = [row[0] for row in connection.execute("select ssn from linkage.placeholder_number")]
@@ -136,45 +137,46 @@ def touched(
 
     # whom do the new records share a safe key with: those regions change as well
     records.prepare(duck, fresh, placeholders=known)
-    keys = BlockKeys(encode(duck), model.profile.blocks)
-    sharing = _nodes_of(connection, keys.safe[1])
-    _widen(connection, numpy.union1d(seeds, sharing), is_near=True)
+    sharing = _having(connection, BlockKeys(encode(duck), model.profile.blocks).safe[1])
+    _widen(connection, numpy.union1d(seeds, sharing["node_id"]), is_near=True)
+    near = records.together(
+        _kept_records(connection, is_near=True), _placed(fresh, node_id=0, is_near=1)
+    )
 
-    # whom could those meet: every node that shares a block with one of them; who shares a safe key
-    # with a node stands in its region
-    caps = keys.caps(int(model.thresholds["block_cap"]))
-    own = _keyed_nodes(connection, "scope join linkage.block_key using (node_id)")["key"]
-    own = own[~keys.is_safe(own)]
-    asked = distinct(numpy.concatenate([own, *(keys.of_block(name)[1] for name in keys.blocks)]))
-    proposing, met = _blocks_of(connection, asked, caps)
+    # whom could those meet who say something new: every node that shares a block with them
+    records.prepare(duck, near, placeholders=known)
+    overrides.prepare(duck, decisions)
+    news = _news(connection, duck, model, near)
+    caps = news.keys.caps(int(model.thresholds["block_cap"]))
+    proposing, met = _blocks_of(connection, news.asked, caps)
     _widen(connection, met, is_near=False)
-
-    connection.execute(_KEPT)
-    more = {"node_id": pyarrow.int64(), "is_near": pyarrow.int8()}
-    table = records.read(connection, _IN_SCOPE, more=more)
+    far = _kept_records(connection, is_near=False)
+    table = records.together(
+        near.append_column("home", [news.home]), far.append_column("home", far["node_id"])
+    )
     say(
         f"linkage: {len(changed.new):,} new and {len(changed.gone):,} gone identity records reach "
         f"{table.num_rows:,}"
     )
     records.prepare(duck, table, placeholders=known)
     overrides.prepare(duck, decisions)
-    old_node = table["node_id"].fill_null(0).to_numpy()
-    is_near = table["is_near"].to_numpy() == 1
     fields = encode(duck)
     keys = BlockKeys(fields, model.profile.blocks, remembers=True)
-    shared = numpy.setdiff1d(_shared(keys, old_node), asked, assume_unique=True)
-    proposing = numpy.union1d(proposing, _blocks_of(connection, shared, caps)[0])
+    shared = _shared(keys, table["home"].to_numpy())
+    further = distinct(numpy.concatenate([key for _, key in shared.values()]))
+    further = numpy.setdiff1d(further, news.asked, assume_unique=True)
+    proposing = numpy.union1d(proposing, _blocks_of(connection, further, caps)[0])
     newest = max(filter(None, (last["newest_birth_year"], _newest_birth_year(duck))), default=None)
     total = last["records"] + len(changed.new) - len(changed.gone)
     found = engine.run(
         duck,
         model,
         say,
-        around=engine.Around(total, newest, _kept(keys, proposing)),
+        around=engine.Around(total, newest, _kept(shared, proposing)),
         fields=fields,
     )
     region = outcome.regions(duck, found, keys, edge=model.thresholds["edge"])
-    return _told(connection, duck, found, region, keys, old_node, is_near, newest)
+    return _told(connection, duck, found, region, keys, table, news.altered, newest)
 
 
 def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
@@ -198,28 +200,128 @@ def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
 # about, or share a safe key with such.
 # What is asked for is a small share of tables that are in memory and have an index for it:
 # without the first two lines the planner reads them whole, a dozen times in a run (2026-11-26).
+# kept: identity records of the nodes of the scope, as the last run saw them.
 _SCOPE = """
 set local random_page_cost = 1.1;
 set local enable_seqscan = off;
+set local max_parallel_workers_per_gather = 0;
 create temporary table scope (node_id integer primary key, region_id integer, is_near boolean)
     on commit drop;
+create temporary table kept (identity_record_id text, node_id integer, is_near boolean)
+    on commit drop;
 """
-# Psycopg takes longer over a row than the server, so many rows come in a few messages: one for
-# each slice of the nodes, because a message holds at most 1 GB.
-_SLICES = 64
-# kept: identity records of the nodes of the scope, as the last run saw them.
-_KEPT = """
-create temporary table kept on commit drop as
-    select identity_record_id, node_id, is_near
-    from linkage.variant join scope using (node_id);
-analyze kept;
-"""
-# Those that are there still, and the new ones (changes.find).
-_IN_SCOPE = (
-    f"(select {', '.join(records.COLUMNS)}, node_id, is_near::integer from {records.SOURCE}"
-    " join kept using (identity_record_id)"
-    f" union all select {', '.join(records.COLUMNS)}, null, 1 from fresh) as looked_at"
-)
+
+
+def _kept_records(connection: psycopg.Connection, *, is_near: bool) -> pyarrow.Table:
+    """The records that are there still of those nodes of the scope that are near, or of the
+    others, with node_id and is_near."""
+    import pyarrow
+
+    connection.execute(
+        "insert into kept select identity_record_id, node_id, is_near"
+        f" from linkage.variant join scope using (node_id) where is_near = {is_near};"
+        "analyze kept"
+    )
+    return records.read(
+        connection,
+        f"(select {', '.join(records.COLUMNS)}, node_id, is_near::integer from {records.SOURCE}"
+        f" join kept using (identity_record_id) where is_near = {is_near}) as looked_at",
+        more={"node_id": pyarrow.int64(), "is_near": pyarrow.int8()},
+    )
+
+
+def _placed(table: pyarrow.Table, *, node_id: int, is_near: int) -> pyarrow.Table:
+    """The table with node_id and is_near, as _kept_records has them."""
+    import pyarrow
+
+    for name, value, kind in (
+        ("node_id", node_id, pyarrow.int64()),
+        ("is_near", is_near, pyarrow.int8()),
+    ):
+        table = table.append_column(name, pyarrow.repeat(pyarrow.scalar(value, kind), len(table)))
+    return table
+
+
+@dataclass(frozen=True)
+class _News:
+    """What the near records have to say. asked: block keys, sorted, by which they could meet
+    somebody they did not meet before; altered: ids of kept nodes that say something else since
+    records came to them; home: by rid, the id of the node that the record is of, or came to; 0
+    where that is a new one; keys: of the near records."""
+
+    asked: numpy.ndarray
+    altered: numpy.ndarray
+    home: numpy.ndarray
+    keys: BlockKeys
+
+
+def _news(
+    connection: psycopg.Connection,
+    duck: duckdb.DuckDBPyConnection,
+    model: Model,
+    near: pyarrow.Table,
+) -> _News:
+    """Collapse the near records, table `record`, and see which nodes say something new.
+
+    A node that says what it said weighs what it weighed against every other: of its keys only
+    those are asked that new records bring. Two thirds of the records that a run read were of
+    nobody it had not met before (2026-11-26).
+    """
+    import numpy
+    import pyarrow
+    import pyarrow.compute as compute
+
+    fields = encode(duck)
+    keys = BlockKeys(fields, model.profile.blocks, remembers=True)
+    node, _ = collapse.nodes(duck, fields)
+    old_node = near["node_id"].to_numpy()
+    is_fresh = old_node == 0
+    is_new, known_as = _kept_nodes(connection, node, old_node)
+
+    altered = is_new.copy()
+    has_grown = ~is_new
+    has_grown &= numpy.bincount(node[is_fresh], minlength=len(is_new)) > 0
+    grown = numpy.flatnonzero(has_grown)
+    before = numpy.where(is_fresh, len(is_new), node)
+    altered[grown] = nodes.differing(
+        nodes.consensus(fields, before, grown), nodes.consensus(fields, node, grown)
+    )
+    certifies = compute.is_in(near["source_system"], pyarrow.array(nodes.CERTIFYING))
+    altered[node[is_fresh & certifies.to_numpy()]] = True
+
+    numbers = numpy.arange(len(is_new))
+    _, asked = _block_keys(keys, node, numbers, altered[node] | is_fresh)
+    asked = distinct(asked)
+    return _News(
+        asked=asked[~keys.is_safe(asked)],
+        altered=known_as[altered & ~is_new],
+        home=numpy.where(is_fresh & ~is_new[node], known_as[node], old_node),
+        keys=keys,
+    )
+
+
+def _kept_nodes(
+    connection: psycopg.Connection, node: numpy.ndarray, old_node: numpy.ndarray
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Per node: is it new, and the greatest id that its records had. A node that lost nothing
+    stays the same when records come to it. old_node: by record, the id of its node in `kept`, 0
+    for none."""
+    import numpy
+
+    count = int(node.max(initial=-1)) + 1
+    kept = old_node > 0
+    lowest = numpy.full(count, numpy.iinfo("int64").max)
+    highest = numpy.zeros(count, dtype="int64")
+    numpy.minimum.at(lowest, node[kept], old_node[kept])
+    numpy.maximum.at(highest, node, old_node)
+    held = numpy.bincount(node[kept], minlength=count)
+    # by node of the scope, and of none (0), how many records it had
+    scope, size = numpy.unique(
+        numpy.append(store.numbers(connection, "kept", node_id="integer"), 0), return_counts=True
+    )
+    size[0] = 0
+    before = size[numpy.searchsorted(scope, highest)]
+    return ~((lowest == highest) & (held == before)), highest
 
 
 def _seed_nodes(
@@ -239,10 +341,13 @@ def _seed_nodes(
         if sides & keys:
             keys |= sides
     store.copy_keys(connection, "seed", keys)
-    return _numbers(
-        connection,
-        "select distinct node_id from seed join linkage.source_record"
-        " using (source_system, source_person_key) join linkage.variant using (record_number)",
+    return distinct(
+        store.numbers(
+            connection,
+            "seed join linkage.source_record using (source_system, source_person_key)"
+            " join linkage.variant using (record_number)",
+            node_id="integer",
+        )
     )
 
 
@@ -284,28 +389,6 @@ def _widen(connection: psycopg.Connection, nodes: numpy.ndarray, *, is_near: boo
     )
 
 
-def _nodes_of(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndarray:
-    """Nodes that have one of the keys."""
-    _ask(connection, keys)
-    found = _numbers(
-        connection, "select distinct node_id from asked join linkage.block_key using (key)"
-    )
-    connection.execute("drop table asked")
-    return found
-
-
-def _numbers(connection: psycopg.Connection, query: str) -> numpy.ndarray:
-    """The numbers that `query` finds (column node_id, an integer, never null), in no order."""
-    import numpy
-
-    content = (
-        connection.cursor(binary=True)
-        .execute(f"select string_agg(int4send(node_id), ''::bytea) from ({query}) as found")
-        .fetchone()[0]
-    )
-    return numpy.frombuffer(content or b"", ">i4").astype("int64")
-
-
 def _blocks_of(
     connection: psycopg.Connection, keys: numpy.ndarray, caps: list[int]
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -315,34 +398,20 @@ def _blocks_of(
     Counted here and not by the server, to which it was a third of a run on a part (2026-11-26)."""
     import numpy
 
-    _ask(connection, keys)
-    having = _keyed_nodes(connection, "asked join linkage.block_key using (key)")
-    connection.execute("drop table asked")
+    having = _having(connection, keys)
     place = numpy.searchsorted(keys, having["key"])
     may = numpy.bincount(place, minlength=len(keys)) <= numpy.array(caps)[keys & BlockKeys.MASK]
-    return keys[may], distinct(having["node"][may[place]])
+    return keys[may], distinct(having["node_id"][may[place]])
 
 
-def _keyed_nodes(connection: psycopg.Connection, rows: str) -> numpy.ndarray:
-    """key and node of `rows` (SQL that has key, a bigint, and node_id, an integer, never null)."""
+def _shared(keys: BlockKeys, home: numpy.ndarray) -> dict[str, tuple[numpy.ndarray, numpy.ndarray]]:
+    """Per block the rows (places in BlockKeys.of_block) whose key two nodes have, and that key,
+    ascending; a record of a new node (0) stands for itself. Nodes of whom nothing new came near do
+    not fall apart, so what their records share proposes nothing."""
     import numpy
 
-    slices = connection.cursor(binary=True).execute(
-        f"select string_agg(int8send(key) || int4send(node_id), ''::bytea) from {rows}"
-        f" group by node_id % {_SLICES}"
-    )
-    row = numpy.dtype([("key", ">i8"), ("node", ">i4")])
-    found = numpy.frombuffer(b"".join(content for (content,) in slices), row)
-    return found.astype([(name, "i8") for name in row.names])
-
-
-def _shared(keys: BlockKeys, old_node: numpy.ndarray) -> numpy.ndarray:
-    """Blocks that two nodes share, sorted; a record without one (0) stands for itself. Nodes of
-    whom nothing new came near do not fall apart, so what their records share proposes nothing."""
-    import numpy
-
-    own = numpy.where(old_node > 0, old_node, -1 - numpy.arange(len(old_node)))
-    found = [numpy.empty(0, dtype="int64")]
+    own = numpy.where(home > 0, home, -1 - numpy.arange(len(home)))
+    found = {}
     for name in keys.blocks:
         rid, key = keys.of_block(name)
         order = numpy.argsort(key)
@@ -352,18 +421,27 @@ def _shared(keys: BlockKeys, old_node: numpy.ndarray) -> numpy.ndarray:
             lowest, highest = (
                 extreme.reduceat(node, start) for extreme in (numpy.minimum, numpy.maximum)
             )
-            found.append(key[start][lowest < highest])
-    return distinct(numpy.concatenate(found))
+            size = numpy.diff(numpy.append(start, len(key)))
+            several = numpy.repeat(lowest < highest, size)
+            order, key = order[several], key[several]
+        found[name] = order, key
+    return found
 
 
-def _kept(keys: BlockKeys, proposing: numpy.ndarray) -> Callable:
-    """`kept` of candidates.pairs: rows whose key may propose."""
+def _kept(
+    shared: dict[str, tuple[numpy.ndarray, numpy.ndarray]], proposing: numpy.ndarray
+) -> Callable:
+    """`kept` of candidates.pairs: rows with a key that two nodes have (_shared) and that may
+    propose. proposing: keys, ascending."""
     import numpy
 
     def kept(name: str, rid: numpy.ndarray) -> numpy.ndarray:
-        _, key = keys.of_block(name)
-        at = numpy.minimum(numpy.searchsorted(proposing, key), max(0, len(proposing) - 1))
-        return proposing[at] == key if len(proposing) else numpy.zeros(len(key), dtype=bool)
+        row, key = shared[name]
+        may = numpy.zeros(len(rid), dtype=bool)
+        if len(proposing):
+            at = numpy.minimum(numpy.searchsorted(proposing, key), len(proposing) - 1)
+            may[row[proposing[at] == key]] = True
+        return may
 
     return kept
 
@@ -374,52 +452,40 @@ def _told(
     found: engine.Clusters,
     region: numpy.ndarray,
     keys: BlockKeys,
-    old_node: numpy.ndarray,
-    is_near: numpy.ndarray,
+    table: pyarrow.Table,
+    altered: numpy.ndarray,
     newest_birth_year: int | None,
 ) -> Part:
     """Compare the nodes with those of the last run: which are new, which are no more, and which
-    regions anything happened in. A node that lost nothing stays the same when records come to
-    it."""
+    regions anything happened in."""
     import numpy
 
-    count = len(region)
-    kept = old_node > 0
-    lowest = numpy.full(count, numpy.iinfo("int64").max)
-    highest = numpy.zeros(count, dtype="int64")
-    numpy.minimum.at(lowest, found.node[kept], old_node[kept])
-    numpy.maximum.at(highest, found.node, old_node)
-    held = numpy.bincount(found.node[kept], minlength=count)
-    # by node of the scope, and of none (0), how many records it had
-    scope, size = numpy.unique(
-        numpy.append(_numbers(connection, "select node_id from kept"), 0), return_counts=True
-    )
-    size[0] = 0
-    before = size[numpy.searchsorted(scope, highest)]
-    is_new = ~((lowest == highest) & (held == before))
-    is_added = is_new[found.node] | ~kept
-    has_grown = ~is_new
-    has_grown &= numpy.bincount(found.node, minlength=count) > held
+    old_node = table["node_id"].to_numpy()
+    is_near = table["is_near"].to_numpy() == 1
+    is_new, node_id = _kept_nodes(connection, found.node, old_node)
+    is_added = is_new[found.node] | (old_node == 0)
 
-    near = numpy.zeros(count, dtype=bool)
+    near = is_new.copy()
     near[found.node[is_near]] = True
     regions_touched = numpy.zeros(int(region.max(initial=-1)) + 1, dtype=bool)
-    regions_touched[region[near | is_new]] = True
-    is_touched = regions_touched[region]
+    regions_touched[region[near]] = True
 
-    node_id = highest.copy()
-    first = connection.execute("select coalesce(max(node_id), 0) + 1 from linkage.node").fetchone()
+    # no number twice: keys of nodes that vanished are still there
+    first = connection.execute(
+        "select greatest(coalesce((select max(node_id) from linkage.node), 0),"
+        " coalesce((select max(node_id) from linkage.vanished_node), 0)) + 1"
+    ).fetchone()
     node_id[is_new] = numpy.arange(first[0], first[0] + int(is_new.sum()))
-    vanished = numpy.setdiff1d(scope[1:], node_id[~is_new])
+    scope = store.numbers(connection, "scope", node_id="integer")
     return Part(
         found=found,
         region=region,
         node_id=node_id,
-        is_touched=is_touched,
+        is_touched=regions_touched[region],
         is_new=is_new,
         is_added=is_added,
-        vanished=vanished,
-        grown=node_id[has_grown],
+        vanished=numpy.setdiff1d(scope, node_id[~is_new]),
+        altered=numpy.intersect1d(altered, node_id[~is_new]),
         block_keys=_block_keys(keys, found.node, node_id, is_added),
         newest_birth_year=newest_birth_year,
         placeholders=_placeholders(duck),
@@ -436,16 +502,22 @@ def _block_keys(
     import numpy
 
     rid, key = keys.every()
+    of = node[rid]
     changes = numpy.zeros(len(node_id), dtype=bool)
     changes[node[is_added]] = True
-    wanted = changes[node[rid]]
-    rid, key = rid[wanted], key[wanted]
-    of, is_kept = node_id[node[rid]], ~is_added[rid]
-    order = numpy.lexsort((~is_kept, of, key))
-    of, key, is_kept = of[order], key[order], is_kept[order]
+    kept = ~is_added[rid] & changes[of]
+    added = is_added[rid]
+    has = distinct(mix(of[kept], key[kept]))
+    of, key = of[added], key[added]
+    if len(has):
+        pair = mix(of, key)
+        known = has[numpy.minimum(numpy.searchsorted(has, pair), len(has) - 1)] == pair
+        of, key = of[~known], key[~known]
+    of = node_id[of]
+    order = numpy.lexsort((of, key))
+    of, key = of[order], key[order]
     first = numpy.ones(len(key), dtype=bool)
     first[1:] = (key[1:] != key[:-1]) | (of[1:] != of[:-1])
-    first &= ~is_kept
     return of[first], key[first]
 
 
@@ -460,8 +532,19 @@ def _placeholders(duck: duckdb.DuckDBPyConnection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _ask(connection: psycopg.Connection, keys: numpy.ndarray) -> None:
-    """Make table `asked` (key) of the distinct keys."""
+def _having(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndarray:
+    """key and node_id of every node that has one of `keys`."""
     connection.execute("create temporary table asked (key bigint) on commit drop")
     store.copy_numbers(connection, "asked", key=distinct(keys))
     connection.execute("analyze asked")
+    having = store.numbers(
+        connection,
+        # a join each: of both tables together the server reads every row
+        "(select key, node_id from asked join linkage.block_key using (key) union all"
+        " select key, node_id from asked join linkage.later_block_key using (key)) as found"
+        " where node_id not in (select node_id from linkage.vanished_node)",
+        key="bigint",
+        node_id="integer",
+    )
+    connection.execute("drop table asked")
+    return having

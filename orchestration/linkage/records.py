@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orchestration.errors import LifecourseError
-from orchestration.linkage import encoding
+from orchestration.linkage import encoding, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +112,6 @@ class Inputs:
 # others, and waits for a full run, happens in one of 200,000 runs; a join of the ids themselves
 # took the server three times as long (2026-11-26).
 HASH = "hashtextextended(identity_record_id, 0)"
-_HASHES = f"string_agg(int8send({HASH}), ''::bytea)"
 
 
 def inputs(connection: psycopg.Connection) -> Inputs:
@@ -120,30 +119,41 @@ def inputs(connection: psycopg.Connection) -> Inputs:
 
     Raises LifecourseError when the identity layer is not built.
     """
+    import numpy
+
     demand_source(connection)
-    content, newest, any_encoded = (
-        connection.cursor(binary=True)
-        .execute(
-            f"select {_HASHES}, coalesce(max(last_load_id), 0), count(encoding) > 0 from {SOURCE}"
-        )
-        .fetchone()
+    hashes, facts = store.numbers(
+        connection,
+        # offset 0: or the server would hash every id twice
+        f"(select {HASH} as hash, last_load_id, encoding from {SOURCE} offset 0) as record",
+        facts="coalesce(max(last_load_id), 0), count(encoding) > 0",
+        rows=_about(connection, SOURCE),
+        hash="bigint",
     )
-    return Inputs(_numbers(content), newest, any_encoded)
+    newest, any_encoded = list(zip(*facts, strict=True)) or ((), ())
+    return Inputs(numpy.sort(hashes), max(newest, default=0), any(any_encoded))
 
 
 def seen(connection: psycopg.Connection) -> numpy.ndarray:
     """The hashes (as Inputs has them) of the identity records that the last run saw."""
-    return _numbers(
-        connection.cursor(binary=True)
-        .execute(f"select {_HASHES} from linkage.variant")
-        .fetchone()[0]
+    import numpy
+
+    return numpy.sort(
+        store.numbers(
+            connection,
+            f"(select {HASH} as hash from linkage.variant offset 0) as record",
+            rows=_about(connection, "linkage.variant"),
+            hash="bigint",
+        )
     )
 
 
-def _numbers(content: bytes | None) -> numpy.ndarray:
-    import numpy
-
-    return numpy.sort(numpy.frombuffer(content or b"", ">i8").astype("int64"))
+def _about(connection: psycopg.Connection, table: str) -> int | None:
+    """How many rows the server thinks a table has; None when it has not looked."""
+    about = connection.execute(
+        "select reltuples::bigint from pg_class where oid = to_regclass(%s)", [table]
+    ).fetchone()[0]
+    return about if about >= 0 else None
 
 
 def read(
@@ -159,7 +169,6 @@ def read(
     source: SQL of a table with COLUMNS. only: SQL over its columns, when not every record is
     wanted. more: further columns of it and their types.
     """
-    import numpy
     import pyarrow
     from pyarrow import csv
 
@@ -188,6 +197,22 @@ def read(
             null_values=[""],
         ),
     )
+    return _in_order(table)
+
+
+def together(*tables: pyarrow.Table) -> pyarrow.Table:
+    """Tables as `read` gives them, with the same further columns, as one."""
+    import pyarrow
+
+    unnumbered = (table.drop_columns(["rid"]) for table in tables)
+    return _in_order(pyarrow.concat_tables(unnumbered).unify_dictionaries())
+
+
+def _in_order(table: pyarrow.Table) -> pyarrow.Table:
+    """The table in its fixed order, with `rid`."""
+    import numpy
+    import pyarrow
+
     # Sorted here, by the bytes of the texts: the server takes ten times as long over it, which was
     # more than the rest of the reading (2026-11-26).
     order = [(name, "ascending") for name in (*_KEY[1:], _KEY[0])]

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 # Rows of numbers in one message to the server.
 _AT_ONCE = 1_000_000
+# Psycopg takes longer over a row than the server, so many numbers come in a few messages: in one
+# for each slice of the rows, because a message holds at most 1 GB. Slicing takes the server half
+# as long again (2026-11-26), so fewer rows than this, of 16 bytes at most, come in one.
+_SLICES = 64
+_IN_ONE_SLICE = 30_000_000
+# How PostgreSQL sends a type, and as what numpy reads it.
+_SENT = {"integer": ("int4send", ">i4"), "bigint": ("int8send", ">i8")}
 # What table crosswalk tells of a source record besides its key.
 TOLD = ("person_id", "method", "rule", "match_weight", "model_version")
 
@@ -93,7 +100,7 @@ class Written:
     sources: one row per source record (key, method, rule, match_weight, identity_hash,
     person_id), differs: which of those are not told yet; changed_keys: further source keys whose
     rows are in question, because their records may be gone; gone: identity record ids that are;
-    vanished: node ids that are; grown: those that records were added to; variants:
+    vanished: node ids that are; altered: kept ones whose evidence is worked out anew; variants:
     identity_record_id, key, node_id of added records; nodes: node_id, region_id, first_variant,
     is_linkable, is_new; block_keys: (node id, key) that nodes did not have; edges:
     outcome.edges; causes: what each of assigned.events is put down to.
@@ -104,7 +111,7 @@ class Written:
     changed_keys: list[Key]
     gone: list[str]
     vanished: list[int]
-    grown: list[int]
+    altered: list[int]
     variants: pyarrow.Table
     nodes: pyarrow.Table
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
@@ -291,7 +298,8 @@ def _same_key(one: str, other: str) -> str:
 
 
 def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> None:
-    """Tables variant, node, block_key, edge and placeholder_number."""
+    """Tables variant, node, edge, placeholder_number and those of block keys."""
+    import numpy
 
     connection.execute(
         "create temporary table incoming_variant (identity_record_id text, source_system text,"
@@ -313,7 +321,7 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
         gone = {
             "gone": written.gone,
             "vanished": written.vanished,
-            "changed": written.vanished + written.grown,
+            "changed": written.vanished + written.altered,
         }
         connection.execute(
             "delete from linkage.variant where identity_record_id = any(%(gone)s)"
@@ -329,12 +337,16 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
             gone,
         )
         connection.execute("delete from linkage.node where node_id = any(%(vanished)s)", gone)
-        connection.execute("delete from linkage.block_key where node_id = any(%(vanished)s)", gone)
+        copy_numbers(
+            connection,
+            "linkage.vanished_node",
+            node_id=numpy.array(written.vanished, dtype="int32"),
+        )
     else:
         connection.execute(
             "truncate linkage.variant, linkage.node, linkage.edge, linkage.block_key,"
-            " linkage.placeholder_number;"
-            "drop index linkage.block_key_by_key, linkage.block_key_of_node"
+            " linkage.later_block_key, linkage.vanished_node, linkage.placeholder_number;"
+            "drop index linkage.block_key_by_key"
         )
     connection.execute(
         "insert into linkage.variant (identity_record_id, record_number, node_id)"
@@ -356,8 +368,9 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
             " (incoming_node.region_id, record_number, incoming_node.is_linkable)"
         )
     node, key = written.block_keys
-    copy_numbers(connection, "linkage.block_key", key=key, node_id=node.astype("int32"))
-    connection.execute(schema.BLOCK_KEY_INDEXES)  # nothing to do after a run on a part
+    keys = "linkage.later_block_key" if run.is_partial else "linkage.block_key"
+    copy_numbers(connection, keys, key=key, node_id=node.astype("int32"))
+    connection.execute(schema.BLOCK_KEY_INDEX)  # nothing to do after a run on a part
     edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
     if run.is_partial:
         # a pair of a new node and one outside the part may be kept from before
@@ -455,6 +468,41 @@ def copy_numbers(connection: psycopg.Connection, table: str, **columns: numpy.nd
         for begin in range(0, len(rows), _AT_ONCE):
             copy.write(rows[begin : begin + _AT_ONCE].tobytes())
         copy.write(b"\xff\xff")
+
+
+def numbers(
+    connection: psycopg.Connection,
+    source: str,
+    *,
+    facts: str | None = None,
+    rows: int | None = None,
+    **columns: str,
+) -> numpy.ndarray | tuple[numpy.ndarray, list[tuple]]:
+    """Numbers that the server has, none of them missing, as int64 and in no order.
+
+    source: SQL of the rows. columns: name -> type (integer, bigint) of each; several come as the
+    columns of a structured array. facts: SQL of aggregates, of which there is a row for each slice
+    of the rows. rows: how many there are about, where that is known.
+    """
+    import numpy
+
+    sent = " || ".join(f"{_SENT[kind][0]}({name})" for name, kind in columns.items())
+    *_, last = columns
+    sliced = "" if rows is not None and rows < _IN_ONE_SLICE else f"group by {last} & {_SLICES - 1}"
+    slices = (
+        connection.cursor(binary=True)
+        .execute(
+            f"select string_agg({sent}, ''::bytea){f', {facts}' if facts else ''}"
+            f" from {source} {sliced}"
+        )
+        .fetchall()
+    )
+    row = numpy.dtype([(name, _SENT[kind][1]) for name, kind in columns.items()])
+    found = numpy.frombuffer(b"".join(content or b"" for content, *_ in slices), row)
+    found = found.astype([(name, "i8") for name in columns])
+    if len(columns) == 1:
+        found = found[last]
+    return (found, [told for _, *told in slices]) if facts else found
 
 
 def _with_constants(rows: pyarrow.Table, **constants: object) -> pyarrow.Table:
