@@ -199,12 +199,15 @@ def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
 # scope: nodes to look at, is_near for those whose records are new, changed, gone or decided
 # about, or share a safe key with such.
 # What is asked for is a small share of tables that are in memory and have an index for it:
-# without the first two lines the planner reads them whole, a dozen times in a run (2026-11-26).
+# without the first two lines the planner reads them whole, a dozen times in a run. A worker takes
+# longer to begin than its share of a scan, and statistics of a temporary table, of which sizes are
+# all that matters here, were a thirtieth of a run (2026-11-26).
 # kept: identity records of the nodes of the scope, as the last run saw them.
 _SCOPE = """
 set local random_page_cost = 1.1;
 set local enable_seqscan = off;
 set local max_parallel_workers_per_gather = 0;
+set local default_statistics_target = 10;
 create temporary table scope (node_id integer primary key, region_id integer, is_near boolean)
     on commit drop;
 create temporary table kept (identity_record_id text, node_id integer, is_near boolean)
@@ -501,13 +504,13 @@ def _block_keys(
     other record of the node has the key already."""
     import numpy
 
-    rid, key = keys.every()
-    of = node[rid]
     changes = numpy.zeros(len(node_id), dtype=bool)
     changes[node[is_added]] = True
-    kept = ~is_added[rid] & changes[of]
-    added = is_added[rid]
-    has = distinct(mix(of[kept], key[kept]))
+    rid, key = keys.every()
+    wanted = changes[node][rid]
+    rid, key = rid[wanted], key[wanted]
+    of, added = node[rid], is_added[rid]
+    has = distinct(mix(of[~added], key[~added]))
     of, key = of[added], key[added]
     if len(has):
         pair = mix(of, key)

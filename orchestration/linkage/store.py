@@ -133,18 +133,22 @@ def state(connection: psycopg.Connection, keys: set[Key] | None = None) -> State
     former: dict[Key, list[int]] = {}
     rows = connection.execute(
         "select opened_run_id, person_id, source_system, source_person_key, closed_run_id is null"
-        + (f", {', '.join(TOLD)}" if only else "")
+        + (f", {', '.join(TOLD[1:])}" if only else "")
         + f" from linkage.crosswalk{only}"
     ).fetchall()
-    # the last of several is the newest; sorted here, which costs the server ten times as much
-    rows.sort(key=itemgetter(0, 1))
-    for _, person_id, system, key, is_open, *more in rows:
+    ended = []
+    for row in rows:
+        _, person_id, system, key, is_open, *more = row
         if is_open:
             person[system, key] = person_id
-            told[system, key] = tuple(more)
+            told[system, key] = (person_id, *more)
         else:
-            closed[system, key] = person_id
-            former.setdefault((system, key), []).append(person_id)
+            ended.append(row)
+    # the last of several is the newest; sorted here, which costs the server ten times as much
+    ended.sort(key=itemgetter(0, 1))
+    for _, person_id, system, key, *_ in ended:
+        closed[system, key] = person_id
+        former.setdefault((system, key), []).append(person_id)
     active: set[int] = set()
     merged_into: dict[int, int] = {}
     asked: set[int] | None = None
@@ -421,7 +425,7 @@ def copy_keys(connection: psycopg.Connection, table: str, keys: set[Key]) -> Non
     """Make temporary table `table` (source_system, source_person_key)."""
     import pyarrow
 
-    columns = list(zip(*sorted(keys), strict=True)) or [(), ()]
+    columns = list(zip(*keys, strict=True)) or [(), ()]
     names = ("source_system", "source_person_key")
     connection.execute(
         f"create temporary table {table} ({names[0]} text, {names[1]} text) on commit drop"
@@ -430,7 +434,9 @@ def copy_keys(connection: psycopg.Connection, table: str, keys: set[Key]) -> Non
         name: pyarrow.array(values, pyarrow.string())
         for name, values in zip(names, columns, strict=True)
     }
-    copy_table(connection, table, pyarrow.table(rows))
+    # in order, so that looking them up one after the other goes through an index once
+    ordered = pyarrow.table(rows).sort_by([(name, "ascending") for name in names])
+    copy_table(connection, table, ordered)
     connection.execute(f"analyze {table}")
 
 
