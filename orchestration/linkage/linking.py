@@ -222,7 +222,7 @@ def plan(
             written=store.Written(
                 sources=sources,
                 differs=_differs(sources, keys, before, changed, with_model.name),
-                changed_keys=sorted(changed.keys),
+                vacated=_vacated(keys, assigned, before, changed),
                 gone=changed.gone,
                 vanished=part.vanished.tolist(),
                 altered=part.altered.tolist(),
@@ -295,6 +295,21 @@ def _differs(
         ],
         dtype=bool,
     )
+
+
+def _vacated(
+    keys: list[Key],
+    assigned: identifiers.Assignment,
+    before: store.State,
+    changed: changes.Changes,
+) -> list[Key]:
+    """Source keys that are no longer delivered, or went to another person."""
+    moved = (
+        key
+        for key, person in zip(keys, assigned.person, strict=True)
+        if before.person.get(key, person) != person
+    )
+    return [*changed.keys.difference(keys), *moved]
 
 
 def _causes(

@@ -149,6 +149,7 @@ def touched(
     news = _news(connection, duck, model, near)
     caps = news.keys.caps(int(model.thresholds["block_cap"]))
     proposing, met = _blocks_of(connection, news.asked, caps)
+    met = numpy.setdiff1d(met, near["node_id"].to_numpy())
     _widen(connection, met, is_near=False)
     far = _kept_records(connection, is_near=False)
     table = records.together(

@@ -98,8 +98,8 @@ class Written:
     """What a run writes; of a partial run, about the records it looked at.
 
     sources: one row per source record (key, method, rule, match_weight, identity_hash,
-    person_id), differs: which of those are not told yet; changed_keys: further source keys whose
-    rows are in question, because their records may be gone; gone: identity record ids that are;
+    person_id), differs: which of those are not told yet; vacated: source keys that are no longer
+    delivered, or went to another person; gone: identity record ids that are no more;
     vanished: node ids that are; altered: kept ones whose evidence is worked out anew; variants:
     identity_record_id, key, node_id of added records; nodes: node_id, region_id, first_variant,
     is_linkable, is_new; block_keys: (node id, key) that nodes did not have; edges:
@@ -108,7 +108,7 @@ class Written:
 
     sources: pyarrow.Table
     differs: numpy.ndarray
-    changed_keys: list[Key]
+    vacated: list[Key]
     gone: list[str]
     vanished: list[int]
     altered: list[int]
@@ -239,17 +239,16 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
     same_source = _same_key("incoming", "source_record")
     same_record = _same_key("incoming", "crosswalk")
     # what a partial run did not look at stays as it is
-    looked_at_source, looked_at_record = "true", "true"
+    of_source, of_record = "true", "true"
     if run.is_partial:
-        incoming = zip(*(rows[name].to_pylist() for name in columns[:2]), strict=True)
-        copy_keys(connection, "looked_at", {*written.changed_keys, *incoming})
-        looked_at_source, looked_at_record = (
-            f"(({table}.source_system, {table}.source_person_key) in (select * from looked_at))"
+        copy_keys(connection, "vacated", set(written.vacated))
+        of_source, of_record = (
+            f"(({table}.source_system, {table}.source_person_key) in (select * from vacated))"
             for table in ("source_record", "crosswalk")
         )
     connection.execute(
         "update linkage.source_record set gone_run_id = %(run)s where gone_run_id is null"
-        f" and {looked_at_source} and not exists (select from incoming where {same_source})",
+        f" and {of_source} and not exists (select from incoming where {same_source})",
         values,
     )
     connection.execute(
@@ -270,7 +269,7 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
     # a record that went to another person, or is no longer delivered
     connection.execute(
         "update linkage.crosswalk set valid_to_load = %(load)s, closed_run_id = %(run)s"
-        f" where closed_run_id is null and {looked_at_record} and not exists (select from incoming"
+        f" where closed_run_id is null and {of_record} and not exists (select from incoming"
         f" where {same_record} and incoming.person_id = crosswalk.person_id)",
         values,
     )
