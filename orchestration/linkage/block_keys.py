@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import candidates, collapse
-from orchestration.linkage.encoding import ADDRESS_PARTS, NUMBERS, mix
+from orchestration.linkage.encoding import ADDRESS_PARTS, MISSING, NUMBERS, mix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # A part of a block -> the dictionary its codes are of.
 _DICTIONARY = {
     "fn": "name", "mn": "name", "ln": "name", "form": "name", "surname": "name", "names": "name",
-    "starts": "name", "addr": "addr", "sex": "sex",
+    "starts": "name", "addr": "addr", "sex": "sex", "zip_code": "zip_code",
 }  # fmt: skip
 # Parts that are two columns of one dictionary, and of how many letters their codes are (0: all).
 _TWO_COLUMNS = {"names": 0, "starts": 3}
@@ -101,6 +101,17 @@ class BlockKeys:
             numpy.concatenate([rid for rid, _ in found]),
             numpy.concatenate([key for _, key in found]),
         )
+
+    def stable(self, name: str, codes: numpy.ndarray) -> numpy.ndarray:
+        """Codes of a field as numbers that are the same in every run, int32; MISSING stays."""
+        import numpy
+
+        if name in NUMBERS or name == "mi":
+            return codes
+        hashed = self._hashed(name, 0)
+        if not len(hashed):
+            return codes
+        return numpy.where(codes < 0, MISSING, hashed[codes] >> numpy.uint64(33)).astype("int32")
 
     def _key(self, name: str, parts: Iterable[str], columns: list) -> numpy.ndarray:
         import numpy

@@ -9,6 +9,7 @@ hold. Keep out: weights (weights.py), and anything that might rule out too much.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from math import log2
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Pairs looked at in one go: some fifty columns of them are held at once.
 _AT_ONCE = 500_000
+# Names of which single letters are compared.
+_SPELT = ("fn", "ln")
 # Weights are added up in another order than in SQL, and similarities in another precision.
 SLACK = 1e-6
 
@@ -47,12 +50,21 @@ def may_matter(
     may = numpy.ones(len(left), dtype=bool)
     if model.rescoring is not None:
         return may
-    of_nodes = Nodes(fields, known, model)
     position = known.position
+    return may_matter_among(Nodes.of(fields, known, model), model, position[left], position[right])
+
+
+def may_matter_among(
+    nodes: Nodes, model: Model, one: numpy.ndarray, other: numpy.ndarray
+) -> numpy.ndarray:
+    """may_matter of pairs of positions in `nodes`, under a model that is not rescored."""
+    import numpy
+
+    may = numpy.ones(len(one), dtype=bool)
     floor = min(model.thresholds["edge"], EXPLAINED_FROM) - SLACK
-    for begin in range(0, len(left), _AT_ONCE):
+    for begin in range(0, len(one), _AT_ONCE):
         some = slice(begin, begin + _AT_ONCE)
-        pairs = Pairs(of_nodes, position[left[some]], position[right[some]])
+        pairs = Pairs(nodes, one[some], other[some])
         may[some] = most(pairs, model) >= floor
         if model.profile.namesakes:
             may[some] |= pairs.namesake
@@ -90,27 +102,82 @@ def most(pairs: Pairs, model: Model) -> numpy.ndarray:
     return total
 
 
+@dataclass(frozen=True)
 class Nodes:
-    """What the bounds need of every node, by position."""
+    """What the bounds need of every node, by position: per field its code, the letters, the length
+    and the first letters of a name, the set of its values, and how rare the name is."""
 
-    def __init__(self, fields: Fields, known: Consensus, model: Model) -> None:
+    code: dict[str, numpy.ndarray]
+    letters: dict[str, numpy.ndarray]
+    length: dict[str, numpy.ndarray]
+    start: dict[str, numpy.ndarray]
+    values: dict[str, numpy.ndarray]
+    rarity: dict[str, numpy.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        fields: Fields,
+        known: Consensus,
+        model: Model,
+        *,
+        stable: Callable[[str, numpy.ndarray], numpy.ndarray] = lambda name, code: code,
+    ) -> Nodes:
+        """The nodes of a consensus. stable: codes of a field -> what is the same in every run
+        (BlockKeys.stable), for nodes that are to be compared with those of another run."""
         import numpy
 
-        self.code = known.chosen
+        chosen = known.chosen
+        code = {name: stable(name, values) for name, values in chosen.items()}
         letters, length, start = _spelling(fields.words["name"])
-        self.letters = {name: letters[self.code[name]] for name in ("fn", "ln")}
-        self.length = {name: length[self.code[name]] for name in ("fn", "ln", "mn")}
-        self.start = {name: start[self.code[name]] for name in ("fn", "ln")}
-        self.values = {
-            name: _any_of(self.code[name], *values) for name, values in known.several.items()
+        values = {
+            name: _any_of(code[name], at, stable(name, further))
+            for name, (at, further) in known.several.items()
         }
         none = numpy.full(len(known.wanted), MISSING, dtype="int32")
-        self.values["forms"] = _any_of(none, *known.every["forms"])
-        self.rarity = {
-            name: -numpy.log2(nodes.shares(fields, name, frequency, self.code[name]))
-            for name, frequency in model.frequencies.items()
+        at, form = known.every["forms"]
+        values["forms"] = _any_of(none, at, stable("fn", form))
+        return cls(
+            code=code,
+            letters={name: letters[chosen[name]] for name in _SPELT},
+            length={name: length[chosen[name]] for name in (*_SPELT, "mn")},
+            start={name: start[chosen[name]] for name in _SPELT},
+            values=values,
+            rarity={
+                name: -numpy.log2(nodes.shares(fields, name, frequency, chosen[name]))
+                for name, frequency in model.frequencies.items()
+            },
+        )
+
+    @classmethod
+    def unpacked(cls, sketches: numpy.ndarray) -> Nodes:
+        """Nodes from what `packed` made of them."""
+        parts: dict[str, dict[str, numpy.ndarray]] = {}
+        for column in sketches.dtype.names:
+            part, _, name = column.partition(" ")
+            parts.setdefault(part, {})[name] = sketches[column]
+        return cls(**parts)
+
+    def packed(self) -> numpy.ndarray:
+        """Everything of every node in one piece, of one size."""
+        import numpy
+
+        columns = {
+            f"{part} {name}": values
+            for part in self.__dataclass_fields__
+            for name, values in getattr(self, part).items()
         }
-        self.number = _digits(self.code["ssn"])
+        sketches = numpy.empty(
+            len(next(iter(columns.values()))),
+            dtype=[(name, values.dtype) for name, values in columns.items()],
+        )
+        for name, values in columns.items():
+            sketches[name] = values
+        return sketches
+
+    @cached_property
+    def number(self) -> numpy.ndarray:
+        return _digits(self.code["ssn"])
 
 
 class Pairs:

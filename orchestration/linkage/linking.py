@@ -229,6 +229,7 @@ def plan(
                 variants=outcome.variants(duck, part),
                 nodes=outcome.nodes(duck, part),
                 block_keys=part.block_keys,
+                sketches=part.sketches,
                 edges=encoded_records.with_edges(
                     outcome.edges(duck, part, sources), part.by_encoding, part.node_id
                 ),

@@ -2,11 +2,12 @@
 
 A region (outcome.regions) is nodes that could come to depend on each other. A run on a part takes
 the regions of whatever is new, changed, gone or decided about, finds by kept block keys whom
-those could meet, takes their regions whole, and hands the lot to the engine. What it answers is
+those who say something new could meet, leaves out whom kept sketches show to be far from them,
+takes the regions of the rest whole, and hands the lot to the engine. What it answers is
 what a run on everything would answer there, with these exceptions, which only a full run mends:
 a block that grew past its cap goes on proposing what it proposed before, and one that shrank
 below it proposes nothing; a number that is nobody's stays so; how rare a name must be for an
-only namesake is asked for the records at hand only.
+only namesake is asked for the records at hand only, and of the population there is then.
 
 Add here: a reason to look at a record. Keep out: clustering (engine.py), ids, writing.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import (
+    bounds,
     clusters,
     collapse,
     encoded_records,
@@ -30,7 +32,7 @@ from orchestration.linkage import (
     store,
 )
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import distinct, encode, mix, starts
+from orchestration.linkage.encoding import counting, distinct, encode, mix, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from orchestration.linkage.changes import Changes
+    from orchestration.linkage.encoding import Fields
     from orchestration.linkage.model import Model
     from orchestration.linkage.store import Key
 
@@ -53,7 +56,8 @@ class Part:
     found: per record; region, node_id, is_touched, is_new: per node of found its region, the id
     it is kept under, whether anything near it changed, and whether it has to be written anew.
     is_added: per record, is it not kept with its node yet. vanished: node ids that are no more;
-    altered: those kept ones that say something else; block_keys: (node id, key) that were not kept.
+    altered: those kept ones that say something else; block_keys: (node id, key) that were not kept;
+    sketches: ids and bounds.Nodes.packed of nodes that are new or altered.
     newest_birth_year, placeholders: of all records, so far as known. looked_at: records the
     engine was given. by_encoding: where records that are encodings went, and why.
     """
@@ -67,6 +71,7 @@ class Part:
     vanished: numpy.ndarray
     altered: numpy.ndarray
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
+    sketches: tuple[numpy.ndarray, numpy.ndarray]
     newest_birth_year: int | None
     placeholders: list[str]
     looked_at: int
@@ -110,6 +115,7 @@ def everything(
         vanished=none,
         altered=none,
         block_keys=_block_keys(keys, found.node, node_id, is_added),
+        sketches=_sketches(model, fields, keys, found.node, node_id, is_new),
         newest_birth_year=_newest_birth_year(duck),
         placeholders=_placeholders(duck),
         looked_at=table.num_rows,
@@ -146,11 +152,11 @@ def touched(
     # whom could those meet who say something new: every node that shares a block with them
     records.prepare(duck, near, placeholders=known)
     overrides.prepare(duck, decisions)
-    news = _news(connection, duck, model, near)
+    news = _news(connection, duck, model, near, seeds)
     caps = news.keys.caps(int(model.thresholds["block_cap"]))
-    proposing, met = _blocks_of(connection, news.asked, caps)
-    met = numpy.setdiff1d(met, near["node_id"].to_numpy())
-    _widen(connection, met, is_near=False)
+    proposing, having = _blocks_of(connection, news.asked, caps)
+    having = having[~_is_in(having["node_id"], distinct(near["node_id"].to_numpy()))]
+    _widen(connection, _worth_meeting(connection, model, news, having), is_near=False)
     far = _kept_records(connection, is_near=False)
     table = records.together(
         near.append_column("home", [news.home]), far.append_column("home", far["node_id"])
@@ -177,7 +183,7 @@ def touched(
         fields=fields,
     )
     region = outcome.regions(duck, found, keys, edge=model.thresholds["edge"])
-    return _told(connection, duck, found, region, keys, table, news.altered, newest)
+    return _told(connection, duck, model, fields, found, region, keys, table, news.altered, newest)
 
 
 def tied(part: Part, node: numpy.ndarray, group: list[int]) -> Part:
@@ -248,12 +254,15 @@ def _placed(table: pyarrow.Table, *, node_id: int, is_near: int) -> pyarrow.Tabl
 
 @dataclass(frozen=True)
 class _News:
-    """What the near records have to say. asked: block keys, sorted, by which they could meet
-    somebody they did not meet before; altered: ids of kept nodes that say something else since
-    records came to them; home: by rid, the id of the node that the record is of, or came to; 0
-    where that is a new one; keys: of the near records."""
+    """What the near records have to say. asked: block keys, ascending, by which they could meet
+    somebody they did not meet before; asking: (place in told, key) of who asks, in the order of
+    keys; told: sketches of those nodes (bounds.py); altered: ids of kept nodes that say something
+    else than before; home: by rid, the id of the node that the record is of, or came to; 0 where
+    that is a new one; keys: of the near records."""
 
     asked: numpy.ndarray
+    asking: tuple[numpy.ndarray, numpy.ndarray]
+    told: numpy.ndarray
     altered: numpy.ndarray
     home: numpy.ndarray
     keys: BlockKeys
@@ -264,12 +273,13 @@ def _news(
     duck: duckdb.DuckDBPyConnection,
     model: Model,
     near: pyarrow.Table,
+    seeds: numpy.ndarray,
 ) -> _News:
     """Collapse the near records, table `record`, and see which nodes say something new.
 
     A node that says what it said weighs what it weighed against every other: of its keys only
-    those are asked that new records bring. Two thirds of the records that a run read were of
-    nobody it had not met before (2026-11-26).
+    those are asked that new records bring, which is two in five (2026-11-26). The seeds speak
+    anew in any case: a number of theirs may be nobody's now.
     """
     import numpy
     import pyarrow
@@ -282,26 +292,80 @@ def _news(
     is_fresh = old_node == 0
     is_new, known_as = _kept_nodes(connection, node, old_node)
 
-    altered = is_new.copy()
     has_grown = ~is_new
     has_grown &= numpy.bincount(node[is_fresh], minlength=len(is_new)) > 0
     grown = numpy.flatnonzero(has_grown)
     before = numpy.where(is_fresh, len(is_new), node)
-    altered[grown] = nodes.differing(
+    altered = is_new | numpy.isin(known_as, seeds)
+    altered[grown] |= nodes.differing(
         nodes.consensus(fields, before, grown), nodes.consensus(fields, node, grown)
     )
     certifies = compute.is_in(near["source_system"], pyarrow.array(nodes.CERTIFYING))
     altered[node[is_fresh & certifies.to_numpy()]] = True
 
     numbers = numpy.arange(len(is_new))
-    _, asked = _block_keys(keys, node, numbers, altered[node] | is_fresh)
-    asked = distinct(asked)
+    of, key = _block_keys(keys, node, numbers, altered[node] | is_fresh)
+    is_block = ~keys.is_safe(key)
+    of, key = of[is_block], key[is_block]
+    asks = numpy.zeros(len(is_new), dtype=bool)
+    asks[of] = True
+    places, told = _sketches(model, fields, keys, node, numbers, asks)
     return _News(
-        asked=asked[~keys.is_safe(asked)],
+        asked=key[starts(key)],
+        asking=(numpy.searchsorted(places, of), key),
+        told=told,
         altered=known_as[altered & ~is_new],
-        home=numpy.where(is_fresh & ~is_new[node], known_as[node], old_node),
+        home=numpy.where(is_new, 0, known_as)[node],
         keys=keys,
     )
+
+
+def _sketches(
+    model: Model,
+    fields: Fields,
+    keys: BlockKeys,
+    node: numpy.ndarray,
+    node_id: numpy.ndarray,
+    wanted: numpy.ndarray,
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Id and sketch of the wanted nodes."""
+    import numpy
+
+    wanted = numpy.flatnonzero(wanted)
+    known = nodes.consensus(fields, node, wanted)
+    return node_id[wanted], bounds.Nodes.of(fields, known, model, stable=keys.stable).packed()
+
+
+def _worth_meeting(
+    connection: psycopg.Connection, model: Model, news: _News, having: numpy.ndarray
+) -> numpy.ndarray:
+    """Of the nodes that have a key that is asked, those who could weigh anything against who asks:
+    the engine would not compare the others (bounds.py). Half of all records that were read for a
+    hundredth of a million came from nodes that could not (2026-11-26). having: key, node_id."""
+    import numpy
+
+    if model.rescoring is not None:
+        return distinct(having["node_id"])
+    asking, key = news.asking
+    begin = numpy.searchsorted(key, having["key"], "left")
+    times = numpy.searchsorted(key, having["key"], "right") - begin
+    one = asking[numpy.repeat(begin, times) + counting(times)]
+    pairs = distinct((one << 32) | numpy.repeat(having["node_id"], times))
+    one, other = pairs >> 32, pairs & 0xFFFFFFFF
+
+    met = distinct(other)
+    _copy_met(connection, met)
+    found = store.numbers(
+        connection,
+        "met join linkage.node_sketch using (node_id)",
+        sketch=news.told.dtype,
+        node_id="integer",
+    )
+    connection.execute("drop table met")
+    found = found[numpy.argsort(found["node_id"])]
+    known = bounds.Nodes.unpacked(numpy.concatenate([news.told, found["sketch"]]))
+    place = len(news.told) + numpy.searchsorted(found["node_id"], other)
+    return distinct(other[bounds.may_matter_among(known, model, one, place)])
 
 
 def _kept_nodes(
@@ -376,11 +440,9 @@ def _crowded_now(
 
 def _widen(connection: psycopg.Connection, nodes: numpy.ndarray, *, is_near: bool) -> None:
     """Add the whole regions of nodes to the scope."""
-    connection.execute("create temporary table met (node_id integer) on commit drop")
-    store.copy_numbers(connection, "met", node_id=nodes.astype("int32"))
+    _copy_met(connection, nodes)
     connection.execute(
         f"""
-        analyze met;
         insert into scope (node_id, region_id, is_near)
         select node_id, region_id, {is_near} from linkage.node
         where region_id in (
@@ -393,11 +455,18 @@ def _widen(connection: psycopg.Connection, nodes: numpy.ndarray, *, is_near: boo
     )
 
 
+def _copy_met(connection: psycopg.Connection, nodes: numpy.ndarray) -> None:
+    """Make table `met` (node_id)."""
+    connection.execute("create temporary table met (node_id integer) on commit drop")
+    store.copy_numbers(connection, "met", node_id=nodes.astype("int32"))
+    connection.execute("analyze met")
+
+
 def _blocks_of(
     connection: psycopg.Connection, keys: numpy.ndarray, caps: list[int]
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Of `keys`, sorted, those that may propose, and the nodes that have one of them: a key that
-    more nodes have than its cap (BlockKeys.caps) proposes nothing.
+    """Of `keys`, sorted, those that may propose, and (key, node_id) of the nodes that have one of
+    them: a key that more nodes have than its cap (BlockKeys.caps) proposes nothing.
 
     Counted here and not by the server, to which it was a third of a run on a part (2026-11-26)."""
     import numpy
@@ -405,7 +474,7 @@ def _blocks_of(
     having = _having(connection, keys)
     place = numpy.searchsorted(keys, having["key"])
     may = numpy.bincount(place, minlength=len(keys)) <= numpy.array(caps)[keys & BlockKeys.MASK]
-    return keys[may], distinct(having["node_id"][may[place]])
+    return keys[may], having[may[place]]
 
 
 def _shared(keys: BlockKeys, home: numpy.ndarray) -> dict[str, tuple[numpy.ndarray, numpy.ndarray]]:
@@ -432,6 +501,15 @@ def _shared(keys: BlockKeys, home: numpy.ndarray) -> dict[str, tuple[numpy.ndarr
     return found
 
 
+def _is_in(values: numpy.ndarray, known: numpy.ndarray) -> numpy.ndarray:
+    """Which values are among the known ones, which are ascending."""
+    import numpy
+
+    if not len(known):
+        return numpy.zeros(len(values), dtype=bool)
+    return known[numpy.minimum(numpy.searchsorted(known, values), len(known) - 1)] == values
+
+
 def _kept(
     shared: dict[str, tuple[numpy.ndarray, numpy.ndarray]], proposing: numpy.ndarray
 ) -> Callable:
@@ -442,9 +520,7 @@ def _kept(
     def kept(name: str, rid: numpy.ndarray) -> numpy.ndarray:
         row, key = shared[name]
         may = numpy.zeros(len(rid), dtype=bool)
-        if len(proposing):
-            at = numpy.minimum(numpy.searchsorted(proposing, key), len(proposing) - 1)
-            may[row[proposing[at] == key]] = True
+        may[row[_is_in(key, proposing)]] = True
         return may
 
     return kept
@@ -453,6 +529,8 @@ def _kept(
 def _told(
     connection: psycopg.Connection,
     duck: duckdb.DuckDBPyConnection,
+    model: Model,
+    fields: Fields,
     found: engine.Clusters,
     region: numpy.ndarray,
     keys: BlockKeys,
@@ -481,6 +559,8 @@ def _told(
     ).fetchone()
     node_id[is_new] = numpy.arange(first[0], first[0] + int(is_new.sum()))
     scope = store.numbers(connection, "scope", node_id="integer")
+    altered = numpy.intersect1d(altered, node_id[~is_new])
+    speaks = is_new | numpy.isin(node_id, altered)
     return Part(
         found=found,
         region=region,
@@ -489,8 +569,9 @@ def _told(
         is_new=is_new,
         is_added=is_added,
         vanished=numpy.setdiff1d(scope, node_id[~is_new]),
-        altered=numpy.intersect1d(altered, node_id[~is_new]),
+        altered=altered,
         block_keys=_block_keys(keys, found.node, node_id, is_added),
+        sketches=_sketches(model, fields, keys, found.node, node_id, speaks),
         newest_birth_year=newest_birth_year,
         placeholders=_placeholders(duck),
         looked_at=len(found.node),
@@ -513,10 +594,8 @@ def _block_keys(
     of, added = node[rid], is_added[rid]
     has = distinct(mix(of[~added], key[~added]))
     of, key = of[added], key[added]
-    if len(has):
-        pair = mix(of, key)
-        known = has[numpy.minimum(numpy.searchsorted(has, pair), len(has) - 1)] == pair
-        of, key = of[~known], key[~known]
+    is_more = ~_is_in(mix(of, key), has)
+    of, key = of[is_more], key[is_more]
     of = node_id[of]
     order = numpy.lexsort((of, key))
     of, key = of[order], key[order]

@@ -144,6 +144,13 @@ create table if not exists linkage.vanished_node (node_id integer primary key);
 drop index if exists linkage.block_key_by_node;
 drop index if exists linkage.block_key_of_node;
 
+-- What tells how much a node can weigh against another without its records (bounds.py): its values
+-- as numbers, dates of birth and numbers of persons among them.
+create table if not exists linkage.node_sketch (
+    node_id integer primary key,
+    sketch bytea not null
+);
+
 -- Numbers under which so many given names were delivered that they are nobody's.
 create table if not exists linkage.placeholder_number (ssn text primary key);
 
@@ -225,7 +232,7 @@ create index if not exists block_key_by_key on linkage.block_key (key) include (
 
 # What a warehouse made by an earlier version lacks. Tables that any run fills again are made
 # anew; a changed VERSION makes the next run a full one.
-VERSION = 3
+VERSION = 4
 UPGRADE = """
 do $$
 begin

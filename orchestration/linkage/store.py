@@ -102,7 +102,8 @@ class Written:
     delivered, or went to another person; gone: identity record ids that are no more;
     vanished: node ids that are; altered: kept ones whose evidence is worked out anew; variants:
     identity_record_id, key, node_id of added records; nodes: node_id, region_id, first_variant,
-    is_linkable, is_new; block_keys: (node id, key) that nodes did not have; edges:
+    is_linkable, is_new; block_keys: (node id, key) that nodes did not have; sketches: node ids, and
+    what bounds.Nodes.packed makes of those nodes, of new and altered ones; edges:
     outcome.edges; causes: what each of assigned.events is put down to.
     """
 
@@ -115,6 +116,7 @@ class Written:
     variants: pyarrow.Table
     nodes: pyarrow.Table
     block_keys: tuple[numpy.ndarray, numpy.ndarray]
+    sketches: tuple[numpy.ndarray, numpy.ndarray]
     edges: pyarrow.Table
     placeholders: list[str]
     assigned: Assignment
@@ -301,7 +303,7 @@ def _same_key(one: str, other: str) -> str:
 
 
 def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> None:
-    """Tables variant, node, edge, placeholder_number and those of block keys."""
+    """Tables variant, node, node_sketch, edge, placeholder_number and those of block keys."""
     import numpy
 
     connection.execute(
@@ -345,10 +347,12 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
             "linkage.vanished_node",
             node_id=numpy.array(written.vanished, dtype="int32"),
         )
+        connection.execute("delete from linkage.node_sketch where node_id = any(%(changed)s)", gone)
     else:
         connection.execute(
             "truncate linkage.variant, linkage.node, linkage.edge, linkage.block_key,"
-            " linkage.later_block_key, linkage.vanished_node, linkage.placeholder_number;"
+            " linkage.later_block_key, linkage.vanished_node, linkage.node_sketch,"
+            " linkage.placeholder_number;"
             "drop index linkage.block_key_by_key"
         )
     connection.execute(
@@ -374,6 +378,9 @@ def _write_nodes(connection: psycopg.Connection, run: Run, written: Written) -> 
     keys = "linkage.later_block_key" if run.is_partial else "linkage.block_key"
     copy_numbers(connection, keys, key=key, node_id=node.astype("int32"))
     connection.execute(schema.BLOCK_KEY_INDEX)  # nothing to do after a run on a part
+    node, sketch = written.sketches
+    whole = sketch.view(f"V{sketch.dtype.itemsize}")
+    copy_numbers(connection, "linkage.node_sketch", node_id=node.astype("int32"), sketch=whole)
     edges = _with_constants(written.edges, model_version=run.model_version, run_id=run.run_id)
     if run.is_partial:
         # a pair of a new node and one outside the part may be kept from before
@@ -455,8 +462,9 @@ def copy_table(connection: psycopg.Connection, table: str, rows: pyarrow.Table) 
 
 def copy_numbers(connection: psycopg.Connection, table: str, **columns: numpy.ndarray) -> None:
     """COPY numbers, none of them missing, into the columns of the same names: int32 into an
-    integer, int64 into a bigint. In PostgreSQL's binary format, which neither side has to write
-    out or read (its documentation of COPY, "Binary Format")."""
+    integer, int64 into a bigint, bytes of one size (void) into a bytea. In PostgreSQL's binary
+    format, which neither side has to write out or read (its documentation of COPY, "Binary
+    Format")."""
     import numpy
 
     row = [("fields", ">i2")]
@@ -481,17 +489,19 @@ def numbers(
     *,
     facts: str | None = None,
     rows: int | None = None,
-    **columns: str,
+    **columns: str | numpy.dtype,
 ) -> numpy.ndarray | tuple[numpy.ndarray, list[tuple]]:
     """Numbers that the server has, none of them missing, as int64 and in no order.
 
-    source: SQL of the rows. columns: name -> type (integer, bigint) of each; several come as the
-    columns of a structured array. facts: SQL of aggregates, of which there is a row for each slice
-    of the rows. rows: how many there are about, where that is known.
+    source: SQL of the rows. columns: name -> type (integer, bigint) of each, or the numpy dtype of
+    what a bytea holds; several come as the columns of a structured array, the last is a number.
+    facts: SQL of aggregates, of which there is a row for each slice of the rows. rows: how many
+    there are about, where that is known.
     """
     import numpy
 
-    sent = " || ".join(f"{_SENT[kind][0]}({name})" for name, kind in columns.items())
+    as_sent = {name: _SENT.get(kind, ("", kind)) for name, kind in columns.items()}
+    sent = " || ".join(f"{function}({name})" for name, (function, _) in as_sent.items())
     *_, last = columns
     sliced = "" if rows is not None and rows < _IN_ONE_SLICE else f"group by {last} & {_SLICES - 1}"
     slices = (
@@ -502,9 +512,11 @@ def numbers(
         )
         .fetchall()
     )
-    row = numpy.dtype([(name, _SENT[kind][1]) for name, kind in columns.items()])
+    row = numpy.dtype([(name, kind) for name, (_, kind) in as_sent.items()])
     found = numpy.frombuffer(b"".join(content or b"" for content, *_ in slices), row)
-    found = found.astype([(name, "i8") for name in columns])
+    found = found.astype(
+        [(name, "i8" if kind in _SENT else kind) for name, kind in columns.items()]
+    )
     if len(columns) == 1:
         found = found[last]
     return (found, [told for _, *told in slices]) if facts else found

@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.bench import scale
 from orchestration.linkage import (
+    block_keys,
     bounds,
     candidates,
     collapse,
@@ -99,6 +100,12 @@ def every_pair(duck) -> tuple:
     return fields, nodes.consensus(fields, node, numpy.arange(count)), left, right
 
 
+def sketches(fields, known) -> numpy.ndarray:
+    frozen = model.load()
+    keys = block_keys.BlockKeys(fields, frozen.profile.blocks)
+    return bounds.Nodes.of(fields, known, frozen, stable=keys.stable).packed()
+
+
 def test_no_pair_weighs_more_than_its_bound(duck):
     frozen = model.load()
     fields, known, left, right = every_pair(duck)
@@ -106,13 +113,32 @@ def test_no_pair_weighs_more_than_its_bound(duck):
     collapse.register(duck, "pair", l=left, r=right)
     weights.score_pairs(duck, frozen, "pair", "scored")
     found = duck.execute("select match_weight, namesake from scored order by l, r").fetchnumpy()
-    pairs = bounds.Pairs(bounds.Nodes(fields, known, frozen), left, right)
-    most = bounds.most(pairs, frozen)
-    assert (most + bounds.SLACK >= found["match_weight"]).all()
-    assert (pairs.namesake >= found["namesake"]).all()
-    # and it is worth its trouble: it tells most pairs that are far from anything
-    far = found["match_weight"] < -20
-    assert (most[far] < 0).mean() > 0.5
+    for told in (
+        bounds.Nodes.of(fields, known, frozen),
+        bounds.Nodes.unpacked(sketches(fields, known)),
+    ):
+        pairs = bounds.Pairs(told, left, right)
+        most = bounds.most(pairs, frozen)
+        assert (most + bounds.SLACK >= found["match_weight"]).all()
+        assert (pairs.namesake >= found["namesake"]).all()
+        # and it is worth its trouble: it tells most pairs that are far from anything
+        far = found["match_weight"] < -20
+        assert (most[far] < 0).mean() > 0.5
+
+
+def test_a_sketch_is_the_same_in_every_run(duck, table):
+    fields, known, *_ = every_pair(duck)
+    packed = sketches(fields, known)
+    # another run, on every third node: all values have other ranks
+    node = known.of_record
+    rid = numpy.flatnonzero(node % 3 == 0)
+    part = table.take(rid).drop_columns(["rid"])
+    part = part.append_column("rid", pyarrow.array(numpy.arange(len(rid), dtype="int32")))
+    nobodys = [number for (number,) in duck.execute("select shared from placeholder").fetchall()]
+    records.prepare(duck, part, placeholders=nobodys)
+    fields = encoding.encode(duck)
+    again = nodes.consensus(fields, node[rid] // 3, numpy.arange(node.max() // 3 + 1))
+    assert sketches(fields, again).tobytes() == packed[::3].tobytes()
 
 
 def test_clusters_and_evidence_are_those_without_bounds(duck, monkeypatch):

@@ -144,6 +144,33 @@ def test_a_run_on_a_part_answers_as_a_run_on_everything(settings, other_settings
     assert people(settings) == before
 
 
+def test_a_number_that_new_records_make_nobodys_links_nobody_any_more(settings, other_settings):
+    lent = "431209999"
+    old = [
+        record("k12", "kx", "ANSELM TESTPERSON", "1990-05-06", sex="M", ssn=lent),
+        record("benefits", "bx", "ANSELM TESTPERSON", "1952-05-06", sex="M", ssn=lent),
+        *population(7, 30),
+    ]
+    borrowers = [
+        record("jail", f"jx{number}", f"{name} SPECIMEN", f"197{number}-02-03", ssn=lent)
+        for number, name in enumerate([*FIRST[1:], "IGNATIA", "JOACHIM"])
+    ]
+    deliver(settings, old)
+    linkage.link(settings)
+    assert people(settings)["k12", "kx"] == people(settings)["benefits", "bx"]
+    deliver(settings, [*old, *borrowers], afresh=False)
+    report = linkage.link(settings)
+    assert 0 < report.recomputed < report.source_records
+    deliver(other_settings, [*old, *borrowers])
+    linkage.link(other_settings)
+    with connect(settings) as connection:
+        assert connection.execute("select * from linkage.placeholder_number").fetchall() == [
+            (lent,)
+        ]
+    assert groups(settings) == groups(other_settings)
+    assert evidence(settings) == evidence(other_settings)
+
+
 def test_records_far_from_the_new_ones_are_not_looked_at(settings):
     rows = population(9, 60)
     deliver(settings, rows)
