@@ -338,6 +338,34 @@ def preview(as_json: bool) -> None:
         _changes(changes, "The next run would merge, split and move nobody.")
 
 
+@linkage.command()
+@click.option("--yes", is_flag=True, help="Do not ask before ids change.")
+def relink(yes: bool) -> None:
+    """Look at every record again and mend what runs on new records leave; shows first whom.
+
+    A run looks at what is new and at whom that could reach, and leaves everybody else as they are,
+    also where a name has become commoner since. Once a year is enough.
+
+    \b
+    Example:
+      lifecourse linkage relink
+    """
+    from orchestration import linkage as library
+    from orchestration.progress import say
+
+    with progress():
+        changes = library.preview(settings(), say, full=True)
+    _changes(changes, "No person would be merged, split or moved.")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("Nothing is changed; add --yes to look at every record again.")
+        click.confirm("Look at every record again?", abort=True)
+    with progress():
+        report = library.link(settings(), say, full=True)
+    click.echo(report.sentence)
+    click.echo("Tables and pages follow with the next run (lifecourse run).")
+
+
 def _changes(changes: list[dict], nothing: str) -> None:
     for change in changes:
         least = "" if change["is_exact"] else "at most "

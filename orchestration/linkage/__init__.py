@@ -40,11 +40,12 @@ def link(
     progress: Callable[[str], None] | None = None,
     *,
     model_path: Path | None = None,
+    full: bool = False,
 ) -> LinkageReport:
     """Give every source record a person id; see linking.link."""
     from orchestration.linkage import linking
 
-    return linking.link(settings, progress, model_path=model_path)
+    return linking.link(settings, progress, model_path=model_path, full=full)
 
 
 def score(settings: Settings, truth_dir: Path) -> dict:
@@ -83,11 +84,12 @@ def preview(
     progress: Callable[[str], None] | None = None,
     *,
     supposed: tuple[str, Key, Key] | None = None,
+    full: bool = False,
 ) -> list[dict]:
     """Merges, splits and moves of the next run, with their spells; see previewing.preview."""
     from orchestration.linkage import previewing
 
-    return previewing.preview(settings, progress, supposed=supposed)
+    return previewing.preview(settings, progress, supposed=supposed, full=full)
 
 
 def review_queue(settings: Settings, *, limit: int | None = 200) -> list[dict]:

@@ -31,8 +31,9 @@ def preview(
     *,
     supposed: tuple[str, Key, Key] | None = None,
     model_path: Path | None = None,
+    full: bool = False,
 ) -> list[dict]:
-    """Merges, splits and moves of the next run, largest first.
+    """Merges, splits and moves of the next run (full: of one on every record), largest first.
 
     supposed: a decision (kind, left key, right key) to obey as if it were in force; then only
     what it changes is returned, not what new records change anyway.
@@ -48,7 +49,7 @@ def preview(
     path = model_path or model.DEFAULT
     with warehouse.connect(settings) as connection:
         schema.ensure(connection)
-        planned = linking.plan(connection, path, say, supposed=supposed)
+        planned = linking.plan(connection, path, say, supposed=supposed, full=full)
         if planned.run is None:
             return []
         moved = _moved(planned)

@@ -232,11 +232,12 @@ def reachable_binaries() -> tuple[Path, str]:
 
 def _pages() -> int:
     """MB for shared_buffers: an eighth of the memory there is, 256 at least and 2,048 at most."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):  # a system that does not tell
-        memory = 0
-    return min(2048, max(256, memory // 8 // 1024**2))
+    known = []
+    with contextlib.suppress(ValueError, OSError):  # a system that does not tell
+        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(ValueError, OSError):  # what a container may use of it
+        known.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(2048, max(256, min(known, default=0) // 8 // 1024**2))
 
 
 def _initdb(folder: Path, programs: Path, version: str, lock: int) -> None:

@@ -139,8 +139,9 @@ def test_a_run_on_a_part_answers_as_a_run_on_everything(settings, other_settings
         moved = {key for key in before.keys() & after.keys() if before[key] != after[key]}
         assert len(moved) <= report.recomputed
     # and a full run on top finds nothing to mend
+    assert linkage.preview(settings, full=True) == []
     before = people(settings)
-    linking.link(settings, full=True)
+    linkage.link(settings, full=True)
     assert people(settings) == before
 
 
@@ -169,6 +170,40 @@ def test_a_number_that_new_records_make_nobodys_links_nobody_any_more(settings, 
         ]
     assert groups(settings) == groups(other_settings)
     assert evidence(settings) == evidence(other_settings)
+
+
+def test_relink_mends_what_runs_on_a_part_leave(settings, monkeypatch):
+    from click.testing import CliRunner
+
+    from orchestration.cli import main
+
+    monkeypatch.setenv("LIFECOURSE_DATABASE_URL", settings.database_url)
+    lent = "431209999"
+    old = population(7, 30)
+    borrowers = [
+        record("jail", f"jx{number}", f"{name} SPECIMEN", f"197{number}-02-03", ssn=lent)
+        for number, name in enumerate([*FIRST, "IGNATIA", "JOACHIM"])
+    ]
+    deliver(settings, old)
+    linkage.link(settings)
+    before = groups(settings)
+    for now in ([*old, *borrowers], old):
+        deliver(settings, now, afresh=False)
+        linkage.link(settings)
+
+    def nobodys() -> list[tuple]:
+        with connect(settings) as connection:
+            return connection.execute("select ssn from linkage.placeholder_number").fetchall()
+
+    assert nobodys() == [(lent,)]
+    asked = CliRunner().invoke(main, ["linkage", "relink"])
+    assert asked.exit_code == 2 and "Nothing is changed; add --yes" in asked.output
+    assert nobodys() == [(lent,)]
+    done = CliRunner().invoke(main, ["linkage", "relink", "--yes"])
+    assert done.exit_code == 0, done.output
+    assert "No person would be merged, split or moved." in done.output
+    assert nobodys() == []
+    assert groups(settings) == before
 
 
 def test_records_far_from_the_new_ones_are_not_looked_at(settings):
