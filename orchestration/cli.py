@@ -864,6 +864,7 @@ def bench_increment(records: int, as_json: bool) -> None:
             f"{name:10} {run['cpu_seconds']:>8,.2f} CPU-s, {run['of_the_server']:,.2f} of them the "
             f"server's; {run['recomputed']:,} source records looked at"
         )
+    click.echo(f"increments {', '.join(f'{spent:,.2f}' for spent in figures['increments'])} CPU-s")
     click.echo(
         f"{figures['new_records']:,} new of {figures['records']:,} records cost "
         f"{figures['ratio']:.1%} of a full run; {figures['ids_changed']:,} ids changed outside "
