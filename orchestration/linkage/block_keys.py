@@ -71,6 +71,13 @@ class BlockKeys:
 
     @property
     def safe(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        if self._remembered is None:
+            return self._safe()
+        if "safe" not in self._remembered:
+            self._remembered["safe"] = self._safe()
+        return self._remembered["safe"]
+
+    def _safe(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         import numpy
 
         rids, keys = [], []

@@ -7,7 +7,6 @@ transaction. Add here: something to ask of the last run. Keep out: who has to be
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import records, store
@@ -75,18 +74,19 @@ def crowded(
 ) -> set[tuple[str, str]]:
     """Source keys of every record with a number that new records may have made nobody's."""
     delivered = sorted({*fresh["ssn"].to_pylist()} - {None, *known})
-    rows = connection.execute(
-        f"select ssn, first_name, source_system, source_person_key from {records.SOURCE}"
-        " where ssn = any(%s)",
-        [delivered],
+    # few numbers are nobody's: their records are read, and of the others nothing
+    nobodys = connection.execute(
+        f"select ssn from {records.SOURCE} where ssn = any(%s)"
+        " group by ssn having count(distinct first_name) > %s",
+        [delivered, records.MAX_NAMES_PER_SSN],
     ).fetchall()
-    names: dict[str, set[str]] = defaultdict(set)
-    for ssn, first_name, _, _ in rows:
-        if first_name is not None:
-            names[ssn].add(first_name)
-    return {
-        (system, key) for ssn, _, system, key in rows if len(names[ssn]) > records.MAX_NAMES_PER_SSN
-    }
+    if not nobodys:
+        return set()
+    rows = connection.execute(
+        f"select source_system, source_person_key from {records.SOURCE} where ssn = any(%s)",
+        [[ssn for (ssn,) in nobodys]],
+    )
+    return set(rows.fetchall())
 
 
 def having(connection: psycopg.Connection, keys: numpy.ndarray) -> numpy.ndarray:
