@@ -13,7 +13,7 @@ from orchestration.linkage import candidates, collapse
 from orchestration.linkage.encoding import ADDRESS_PARTS, MISSING, NUMBERS, mix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy
 
@@ -54,10 +54,15 @@ class BlockKeys:
         self._number = {name: at for at, name in enumerate((*collapse.SAFE_KEYS, *self.blocks))}
 
     def of_block(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+        return self._once(name, lambda: self._of_block(name))
+
+    def _once(
+        self, name: str, work_out: Callable[[], tuple[numpy.ndarray, numpy.ndarray]]
+    ) -> tuple[numpy.ndarray, numpy.ndarray]:
         if self._remembered is None:
-            return self._of_block(name)
+            return work_out()
         if name not in self._remembered:
-            self._remembered[name] = self._of_block(name)
+            self._remembered[name] = work_out()
         return self._remembered[name]
 
     def _of_block(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -71,11 +76,7 @@ class BlockKeys:
 
     @property
     def safe(self) -> tuple[numpy.ndarray, numpy.ndarray]:
-        if self._remembered is None:
-            return self._safe()
-        if "safe" not in self._remembered:
-            self._remembered["safe"] = self._safe()
-        return self._remembered["safe"]
+        return self._once("safe", self._safe)
 
     def _safe(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         import numpy

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestration.linkage import overrides, records, store
+from orchestration.linkage.encoding import is_in
 
 if TYPE_CHECKING:
     import numpy
@@ -52,7 +53,8 @@ def find(
     Makes temporary table `fresh`, the new identity records, where others have been seen.
     """
     seen = records.seen(connection)
-    new, gone = _not_in(inputs.hashes, seen), _not_in(seen, inputs.hashes)
+    new = inputs.hashes[~is_in(inputs.hashes, seen)]
+    gone = seen[~is_in(seen, inputs.hashes)]
     came = records.SOURCE
     if len(seen):
         came = "fresh"
@@ -80,16 +82,6 @@ def find(
         keys={row[1:] for row in (*rows, *left)} | decided,
         decided=decided,
     )
-
-
-def _not_in(some: numpy.ndarray, others: numpy.ndarray) -> numpy.ndarray:
-    """The numbers of `some` that are not among `others`; both ascending."""
-    import numpy
-
-    if not len(others):
-        return some
-    at = numpy.minimum(numpy.searchsorted(others, some), len(others) - 1)
-    return some[others[at] != some]
 
 
 def _ask(connection: psycopg.Connection, hashes: numpy.ndarray) -> None:

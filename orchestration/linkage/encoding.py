@@ -149,6 +149,15 @@ def distinct(values: numpy.ndarray) -> numpy.ndarray:
     return ordered[starts(ordered)]
 
 
+def is_in(values: numpy.ndarray, known: numpy.ndarray) -> numpy.ndarray:
+    """Which values are among the known ones, which are ascending."""
+    import numpy
+
+    if not len(known):
+        return numpy.zeros(len(values), dtype=bool)
+    return known[numpy.minimum(numpy.searchsorted(known, values), len(known) - 1)] == values
+
+
 def known_range(values: numpy.ndarray, start: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
     """The lowest and the highest known value (int32, MISSING for none) of every group of values,
     which begins at `start`."""

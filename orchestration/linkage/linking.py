@@ -222,7 +222,7 @@ def plan(
             written=store.Written(
                 sources=sources,
                 differs=_differs(sources, keys, before, changed, with_model.name),
-                vacated=_vacated(keys, assigned, before, changed),
+                vacated=set() if whole else _vacated(keys, assigned, before, changed),
                 gone=changed.gone,
                 vanished=part.vanished.tolist(),
                 altered=part.altered.tolist(),
@@ -303,14 +303,14 @@ def _vacated(
     assigned: identifiers.Assignment,
     before: store.State,
     changed: changes.Changes,
-) -> list[Key]:
+) -> set[Key]:
     """Source keys that are no longer delivered, or went to another person."""
-    moved = (
+    moved = {
         key
         for key, person in zip(keys, assigned.person, strict=True)
         if before.person.get(key, person) != person
-    )
-    return [*changed.keys.difference(keys), *moved]
+    }
+    return changed.keys.difference(keys) | moved
 
 
 def _causes(

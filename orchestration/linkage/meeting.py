@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.linkage import bounds, collapse, nodes
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import counting, distinct, encode, mix, starts
+from orchestration.linkage.encoding import counting, distinct, encode, is_in, mix, starts
 
 if TYPE_CHECKING:
     import duckdb
@@ -229,12 +229,3 @@ def new_keys(
     first = numpy.ones(len(key), dtype=bool)
     first[1:] = (key[1:] != key[:-1]) | (of[1:] != of[:-1])
     return of[first], key[first]
-
-
-def is_in(values: numpy.ndarray, known: numpy.ndarray) -> numpy.ndarray:
-    """Which values are among the known ones, which are ascending."""
-    import numpy
-
-    if not len(known):
-        return numpy.zeros(len(values), dtype=bool)
-    return known[numpy.minimum(numpy.searchsorted(known, values), len(known) - 1)] == values

@@ -30,7 +30,7 @@ from orchestration.linkage import (
     scope,
 )
 from orchestration.linkage.block_keys import BlockKeys
-from orchestration.linkage.encoding import distinct, encode
+from orchestration.linkage.encoding import distinct, encode, is_in
 
 if TYPE_CHECKING:
     import duckdb
@@ -155,7 +155,7 @@ def touched(
     proposing, having = meeting.under_their_caps(
         news.asked, scope.having(connection, news.asked), caps
     )
-    having = having[~meeting.is_in(having["node_id"], distinct(near["node_id"].to_numpy()))]
+    having = having[~is_in(having["node_id"], distinct(near["node_id"].to_numpy()))]
     told = scope.sketches(connection, distinct(having["node_id"]), news.told.dtype)
     scope.widen(connection, meeting.worth_meeting(model, news, having, told), is_near=False)
     far = scope.kept_records(connection, is_near=False)

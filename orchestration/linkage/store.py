@@ -97,19 +97,19 @@ class Run:
 class Written:
     """What a run writes; of a partial run, about the records it looked at.
 
-    sources: one row per source record (key, method, rule, match_weight, identity_hash,
-    person_id), differs: which of those are not told yet; vacated: source keys that are no longer
-    delivered, or went to another person; gone: identity record ids that are no more;
+    sources: one row per source record (key, method, rule, match_weight, identity_hash, person_id),
+    differs: which of those are not told yet; vacated: source keys that are no longer delivered, or
+    went to another person, of a partial run alone; gone: identity record ids that are no more;
     vanished: node ids that are; altered: kept ones whose evidence is worked out anew; variants:
     identity_record_id, key, node_id of added records; nodes: node_id, region_id, first_variant,
     is_linkable, is_new; block_keys: (node id, key) that nodes did not have; sketches: node ids, and
-    what bounds.Nodes.packed makes of those nodes, of new and altered ones; edges:
-    outcome.edges; causes: what each of assigned.events is put down to.
+    what bounds.Nodes.packed makes of those nodes, of new and altered ones; edges: outcome.edges;
+    causes: what each of assigned.events is put down to.
     """
 
     sources: pyarrow.Table
     differs: numpy.ndarray
-    vacated: list[Key]
+    vacated: set[Key]
     gone: list[str]
     vanished: list[int]
     altered: list[int]
@@ -243,7 +243,7 @@ def _write_sources(connection: psycopg.Connection, run: Run, written: Written) -
     # what a partial run did not look at stays as it is
     of_source, of_record = "true", "true"
     if run.is_partial:
-        copy_keys(connection, "vacated", set(written.vacated))
+        copy_keys(connection, "vacated", written.vacated)
         of_source, of_record = (
             f"(({table}.source_system, {table}.source_person_key) in (select * from vacated))"
             for table in ("source_record", "crosswalk")
